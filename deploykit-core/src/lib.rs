@@ -1,0 +1,36 @@
+//! deploykit's core.
+pub mod action;
+pub mod capability;
+pub mod diff;
+pub mod error;
+pub mod goal;
+pub mod lease;
+pub mod name;
+pub mod observed;
+pub mod pin;
+pub mod plan;
+pub mod problem;
+pub mod record;
+pub mod revision;
+pub mod spec;
+pub mod target;
+pub mod time;
+pub mod traffic;
+pub mod units;
+
+pub use action::{Action, Applied, Reason, Step};
+pub use capability::{Capabilities, Control};
+pub use error::{Error, ErrorKind, Result, Retry};
+pub use goal::Goal;
+pub use lease::{FencingToken, Lease, LeaseRequest};
+pub use name::{NameError, PortName, ServiceName, TargetName, VarName};
+pub use observed::{Counts, Drift, Instance, InstanceId, Observed, Phase, PlatformState, Rollout, State, Submitted};
+pub use pin::{Digest, DigestKey, PinnedSpec, Pins, SecretDigest};
+pub use plan::{Decision, PlanError};
+pub use problem::{Location, Problem, SpecError};
+pub use record::{Record, RecordStatus};
+pub use revision::Revision;
+pub use spec::ServiceSpec;
+pub use target::{ChangeStream, Context, Deployer, LogLine, LogOptions, LogStream, Progress};
+pub use time::Timestamp;
+pub use traffic::{Endpoint, RouteChange, Shares, Split, TestUsers, Traffic};

@@ -1,0 +1,26 @@
+//! What a service should be: the declaration that a person writes, as types.
+//!
+//! The Rust types and the files say the same things under the same names. Every default is filled in when a spec is
+//! made, so that nothing after it has to know one.
+
+mod artifact;
+mod build;
+mod check;
+mod expose;
+mod probe;
+mod service;
+mod strategy;
+mod workload;
+
+pub use artifact::{
+    Architecture, Artifact, BuildCommand, FunctionArtifact, ImageArtifact, ImageBuild, JarArtifact, MachineArtifact,
+    PullPolicy, WarArtifact,
+};
+pub use build::ServiceBuilder;
+pub use check::check_set;
+pub use expose::{Expose, HttpExpose};
+pub use probe::{ExecProbe, GrpcProbe, HttpProbe, Probe, ProbeKind, Probes, TcpProbe};
+pub use service::{Autoscale, OnFailure, Scale, ServiceSpec};
+pub use strategy::{BlueGreen, Canary, Gate, MatchRule, Rolling, Stage, Strategy};
+pub use workload::{AddressOf, EnvValue, FileSpec, Port, Protocol, Resources, SecretSource, Shutdown};
+
