@@ -156,7 +156,9 @@ impl PinnedSpec {
             problems.push(Problem::new(format!("secrets.{name}"), "its value was not read").with_service(service));
         }
         for name in pins.secrets.keys().filter(|name| !spec.secrets.contains_key(*name)) {
-            problems.push(Problem::new(format!("secrets.{name}"), "has a digest but is not declared").with_service(service));
+            problems.push(
+                Problem::new(format!("secrets.{name}"), "has a digest but is not declared").with_service(service),
+            );
         }
         for (path, _) in spec.files.iter().filter(|(_, file)| file.content.is_none()) {
             problems.push(Problem::new(format!("files.{path}"), "its content was not read").with_service(service));

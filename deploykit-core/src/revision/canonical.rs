@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::name::{PortName, VarName};
 use crate::pin::{Pins, SecretDigest};
 use crate::spec::{
-    Architecture, Artifact, EnvValue, FileSpec, Port, Probe, ProbeKind, Probes, Protocol, Resources, ServiceSpec, Shutdown,
+    Architecture, Artifact, EnvValue, FileSpec, Port, Probe, ProbeKind, Probes, Protocol, Resources, ServiceSpec,
+    Shutdown,
 };
 
 pub(super) fn encode(spec: &ServiceSpec, pins: &Pins) -> Vec<u8> {

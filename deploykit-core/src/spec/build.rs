@@ -1,7 +1,7 @@
 use super::service::{default_deadline, default_history};
 use super::{
-    Artifact, Autoscale, EnvValue, Expose, OnFailure, Port, Probe, Probes, Protocol, Resources, SecretSource, ServiceSpec,
-    Shutdown, Strategy,
+    Artifact, Autoscale, EnvValue, Expose, OnFailure, Port, Probe, Probes, Protocol, Resources, SecretSource,
+    ServiceSpec, Shutdown, Strategy,
 };
 use crate::name::{PortName, ServiceName, TargetName, VarName};
 use crate::problem::{Problem, SpecError};

@@ -23,4 +23,3 @@ pub use probe::{ExecProbe, GrpcProbe, HttpProbe, Probe, ProbeKind, Probes, TcpPr
 pub use service::{Autoscale, OnFailure, Scale, ServiceSpec};
 pub use strategy::{BlueGreen, Canary, Gate, MatchRule, Rolling, Stage, Strategy};
 pub use workload::{AddressOf, EnvValue, FileSpec, Port, Protocol, Resources, SecretSource, Shutdown};
-
