@@ -29,13 +29,13 @@ pub enum Action {
         /// The record.
         record: Box<Record>,
     },
-    /// Start an instance. One that has exited is replaced if its attempt is lower; one that runs is left alone.
+    /// Start an instance. One that has exited is replaced if its attempt is another; one that runs is left alone.
     Start {
         /// Which one.
         id: InstanceId,
         /// What it runs.
         spec: Arc<PinnedSpec>,
-        /// How many times it was started before.
+        /// How many times it was started again after it had exited, less those before it ran for long.
         #[serde(default)]
         attempt: u32,
     },

@@ -124,6 +124,9 @@ pub struct Instance {
     /// How many times it was started again after it had come to its end by itself.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempt: u32,
+    /// When the present attempt was started, where the target knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
     /// What a person should know about its phase: the last answer of a probe, why it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Arc<str>>,
@@ -137,13 +140,20 @@ fn is_zero(number: &u32) -> bool {
 impl Instance {
     /// An instance in this phase since this time, in its first attempt.
     pub fn new(id: InstanceId, phase: Phase, since: Timestamp) -> Self {
-        Self { id, phase, since, attempt: 0, note: None }
+        Self { id, phase, since, attempt: 0, started: None, note: None }
     }
 
     /// Says how many times it was started again.
     #[must_use]
     pub fn with_attempt(mut self, attempt: u32) -> Self {
         self.attempt = attempt;
+        self
+    }
+
+    /// Says when the present attempt was started.
+    #[must_use]
+    pub fn with_started(mut self, started: Timestamp) -> Self {
+        self.started = Some(started);
         self
     }
 

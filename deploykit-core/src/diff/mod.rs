@@ -29,3 +29,16 @@ pub enum ChangeClass {
     /// Each instance is replaced.
     Replaces,
 }
+
+/// TEMP
+#[derive(Default)]
+pub struct Diff {
+    /// .
+    pub changes: Vec<Change>,
+    /// .
+    pub drift: Vec<crate::observed::Drift>,
+}
+/// TEMP
+pub fn diff(_: &crate::goal::Goal, _: &crate::observed::Observed) -> Diff {
+    Diff::default()
+}

@@ -4,17 +4,38 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod books;
+mod draft;
+mod fleet;
+mod instances;
+mod line;
+mod order;
+mod platform;
+mod preview;
+mod release;
+mod rollback;
+mod support;
+mod want;
+mod whole;
+
+#[cfg(test)]
+mod tests;
+
 use crate::action::Step;
-use crate::capability::Capabilities;
 use crate::diff::Change;
 use crate::goal::Goal;
 use crate::name::{ServiceName, TargetName};
 use crate::observed::{Drift, InstanceId, Observed};
-use crate::problem::{Problem, SpecError};
+use crate::problem::SpecError;
 use crate::revision::Revision;
 use crate::time::Timestamp;
 use crate::traffic::Shares;
 use crate::units::duration;
+
+pub use preview::{PUBLISH_LIMIT, STEP_LIMIT, next, preview};
+pub use rollback::{RollbackError, rollback_goal, undo_goal};
+pub use support::support;
+pub use whole::{PlanInput, plan};
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +167,12 @@ pub enum PlanError {
         /// The service.
         service: ServiceName,
     },
+    /// A service is planned twice at once.
+    #[error("{service} is planned twice at once")]
+    Twice {
+        /// The service.
+        service: ServiceName,
+    },
     /// The fold of [`next`](crate::plan::next) came to no end: a defect of deploykit.
     #[error("the plan of {service} came to no end after {rounds} rounds; this is a defect of deploykit")]
     Endless {
@@ -159,6 +186,13 @@ pub enum PlanError {
 fn display_cycle(cycle: &[ServiceName]) -> String {
     let names = cycle.iter().chain(cycle.first()).map(ServiceName::as_str);
     names.collect::<Vec<_>>().join(" → ")
+}
+
+/// The road of several services from what is to what should be, each after those it depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The services, in an order in which each comes after those it waits for.
+    pub services: Vec<ServicePlan>,
 }
 
 /// The road of one service from what is to what should be.
@@ -187,9 +221,9 @@ pub struct ServicePlan {
 pub struct Round {
     /// What has to happen before the round, if anything.
     pub wait: Option<WaitReason>,
-    /// The steps.
+    /// The steps; none in a last round that is only waited for.
     pub steps: Vec<Step>,
-    /// What holds once the round is done and what it started has become ready.
+    /// What holds once the steps are done; what they started is not ready yet.
     pub after: RoundState,
 }
 
@@ -227,15 +261,4 @@ pub enum Rollback {
         /// Why.
         reason: String,
     },
-}
-
-/// What to do next about one service.
-///
-/// A pure function: the same arguments give the same decision.
-///
-/// # Errors
-/// [`PlanError::Unsupported`], [`PlanError::WrongControl`].
-pub fn next(goal: &Goal, seen: &Observed, caps: &Capabilities) -> Result<Decision, PlanError> {
-    let _ = (goal, seen, caps, Problem::new("", ""));
-    todo!()
 }

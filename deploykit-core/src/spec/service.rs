@@ -89,8 +89,10 @@ pub struct ServiceSpec {
 }
 
 /// Default of [`ServiceSpec::deadline`].
+pub(crate) const DEFAULT_DEADLINE: Duration = Duration::from_mins(5);
+
 pub(super) fn default_deadline() -> Duration {
-    Duration::from_secs(300)
+    DEFAULT_DEADLINE
 }
 
 /// Default of [`ServiceSpec::history`].
