@@ -1,4 +1,5 @@
 //! The diff of specs and observations.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

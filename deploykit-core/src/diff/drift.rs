@@ -31,8 +31,8 @@ pub(super) fn drift(seen: &Observed) -> Vec<Drift> {
     drift
 }
 
-fn found(subject: impl ToString, expected: impl Into<String>, found: impl Into<String>) -> Drift {
-    Drift { subject: subject.to_string(), expected: expected.into(), found: found.into(), by: None }
+fn found(subject: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Drift {
+    Drift { subject: subject.into(), expected: expected.into(), found: found.into(), by: None }
 }
 
 fn broken(instance: &Instance) -> Option<Drift> {
@@ -42,7 +42,7 @@ fn broken(instance: &Instance) -> Option<Drift> {
         _ => return None,
     };
     let note = instance.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-    Some(found(&instance.id, expected, format!("{}{note}", instance.phase)))
+    Some(found(instance.id.to_string(), expected, format!("{}{note}", instance.phase)))
 }
 
 /// Instances of revisions that should not run.
@@ -57,10 +57,10 @@ fn foreign(instances: &[Instance], records: &[Record], settled: Option<&Record>)
         }
         if !records.iter().any(|record| record.revision() == revision) {
             let what = format!("{}, of a revision without one", instance.phase);
-            return Some(found(&instance.id, "only revisions with a record", what));
+            return Some(found(instance.id.to_string(), "only revisions with a record", what));
         }
         let record = settled.filter(|_| instance.phase.is_live())?;
-        Some(found(&instance.id, format!("only {} runs", record.revision()), instance.phase.to_string()))
+        Some(found(instance.id.to_string(), format!("only {} runs", record.revision()), instance.phase.to_string()))
     };
     instances.iter().filter_map(tell).collect()
 }
@@ -102,7 +102,7 @@ fn misrouted(instances: &[Instance], traffic: &Traffic, settled: Option<&Record>
         }
         admitted.push(key);
         if running.binary_search(&key).is_err() {
-            drift.push(found(id, "no requests", "the router sends it requests, but it does not exist"));
+            drift.push(found(id.to_string(), "no requests", "the router sends it requests, but it does not exist"));
         }
     }
     if let Some(record) = settled {
@@ -113,7 +113,7 @@ fn misrouted(instances: &[Instance], traffic: &Traffic, settled: Option<&Record>
                 && of.id.revision == *record.revision()
                 && admitted.binary_search(&(wanted, of.id.ordinal)).is_err()
         };
-        let tell = |of: &Instance| found(&of.id, "requests", "ready, but the router sends it none");
+        let tell = |of: &Instance| found(of.id.to_string(), "requests", "ready, but the router sends it none");
         drift.extend(instances.iter().filter(left_out).map(tell));
     }
     drift

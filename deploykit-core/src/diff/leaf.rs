@@ -21,7 +21,9 @@ pub(super) fn leaves(pinned: &PinnedSpec) -> Leaves {
     for (name, value) in &fields {
         match (name.as_str(), value) {
             ("files", Value::Object(files)) => {
-                files.iter().for_each(|(path, file)| file_leaves(path, file, &mut leaves))
+                for (path, file) in files {
+                    file_leaves(path, file, &mut leaves);
+                }
             }
             _ => walk(name.clone(), value, &mut leaves),
         }
