@@ -90,7 +90,7 @@ pub struct ServiceSpec {
 
 /// Default of [`ServiceSpec::deadline`].
 pub(super) fn default_deadline() -> Duration {
-    Duration::from_secs(300)
+    Duration::from_mins(5)
 }
 
 /// Default of [`ServiceSpec::history`].
