@@ -61,7 +61,7 @@ pub struct Split {
     pub shares: Shares,
     /// Requests that reach one revision whatever the shares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test_users: Option<TestUsers>,
+    pub test_users: Option<Box<TestUsers>>,
 }
 
 /// Requests that reach one revision whatever the shares.

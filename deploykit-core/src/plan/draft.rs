@@ -31,10 +31,17 @@ pub(super) enum Move {
 }
 
 /// The steps of one round.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Draft {
     pub(super) steps: Vec<Step>,
     pub(super) moves: Vec<Move>,
+}
+
+/// Most rounds of a large fleet have one step, and there are very many of them: room for one is enough at first.
+impl Default for Draft {
+    fn default() -> Self {
+        Self { steps: Vec::with_capacity(1), moves: Vec::new() }
+    }
 }
 
 impl Draft {
@@ -69,7 +76,9 @@ impl Draft {
         self.moves.push(then);
     }
 
-    pub(super) fn route(&mut self, service: &ServiceName, change: RouteChange, why: Reason, moves: Vec<Move>) {
+    pub(super) fn route(&mut self, service: &ServiceName, mut change: RouteChange, why: Reason, moves: Vec<Move>) {
+        change.admit.shrink_to_fit();
+        change.withdraw.shrink_to_fit();
         let action = Action::Route { service: service.clone(), change: Box::new(change) };
         self.steps.push(Step::new(action, why));
         self.moves.extend(moves);

@@ -48,7 +48,7 @@ pub fn preview(goal: &Goal, seen: &Observed, caps: &Capabilities) -> Result<Vec<
     let mut model = Model::new(goal, &want, seen, caps)?;
     // An instance takes a few rounds: it is started, admitted, and one before it withdrawn and stopped.
     let limit = 64 + 16 * (model.size() + want.stages.len());
-    let mut rounds = Vec::new();
+    let mut rounds = Vec::with_capacity(model.rounds().min(limit));
     let mut waited: Option<Waited> = None;
     // Each round is preceded by a few waits at most.
     for _ in 0..limit.saturating_mul(8) {
@@ -175,6 +175,18 @@ impl<'a> Model<'a> {
         match &self.kind {
             Kind::Instances(fleet) => fleet.wanted.members.len() + fleet.others.all.len(),
             Kind::Platform(_) => 1,
+        }
+    }
+
+    /// About so many rounds will be needed.
+    fn rounds(&self) -> usize {
+        match &self.kind {
+            Kind::Instances(fleet) => {
+                let at_once = (self.want.surge + self.want.unavailable).max(1);
+                let each = if fleet.routed { 4 } else { 2 };
+                8 + each * fleet.others.live().div_ceil(at_once) as usize
+            }
+            Kind::Platform(_) => 8,
         }
     }
 

@@ -82,7 +82,7 @@ pub(super) fn stage_of(stages: &[Stage], split: &Split, revision: &Revision) -> 
 /// The split of a stage.
 pub(super) fn split_of(stage: &Stage, revision: &Revision, stable: &Revision) -> Split {
     let shares = [(revision.clone(), stage.share), (stable.clone(), stage.share.rest())];
-    let test_users = stage.test_users.clone().map(|rule| TestUsers { rule, to: revision.clone() });
+    let test_users = stage.test_users.clone().map(|rule| Box::new(TestUsers { rule, to: revision.clone() }));
     // A share and its rest add up.
     Split { shares: Shares::weighted(shares).unwrap_or_default(), test_users }
 }
