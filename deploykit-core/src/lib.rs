@@ -5,6 +5,7 @@ pub mod diff;
 pub mod error;
 pub mod goal;
 pub mod lease;
+pub mod memory;
 pub mod name;
 pub mod observed;
 pub mod pin;
