@@ -1,0 +1,234 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+
+use super::changes::ChangeHub;
+use super::executor::Core;
+use super::lease::{Keeper, Lessor};
+use super::pursue::End;
+use super::seen::Seen;
+use super::{Failure, FailureKind, Outcome, ServiceReport};
+use crate::action::Step;
+use crate::capability::Capabilities;
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::event::EventKind;
+use crate::goal::Goal;
+use crate::name::{ServiceName, TargetName};
+use crate::observed::Observed;
+use crate::plan::{Decision, WaitReason, next};
+use crate::target::Deployer;
+
+/// A target, as the services of a run share it.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) name: TargetName,
+    pub(super) deployer: Arc<dyn Deployer>,
+    pub(super) caps: Capabilities,
+    pub(super) changes: ChangeHub,
+    /// So many actions at once are welcome.
+    pub(super) slots: Arc<Semaphore>,
+}
+
+impl Place {
+    pub(super) fn new(deployer: Arc<dyn Deployer>, services: impl IntoIterator<Item = ServiceName>) -> Arc<Self> {
+        let caps = deployer.capabilities();
+        let slots = usize::try_from(caps.concurrency.max(1)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Arc::new(Self {
+            name: deployer.target().clone(),
+            deployer,
+            caps,
+            changes: ChangeHub::new(services),
+            slots: Arc::new(Semaphore::new(slots)),
+        })
+    }
+}
+
+/// What was done so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) rounds: u32,
+    pub(super) steps: u32,
+    pub(super) cut_requests: u32,
+    pub(super) changed: bool,
+    pub(super) done: Vec<Vec<Step>>,
+}
+
+/// One service on its way.
+#[derive(Debug)]
+pub(super) struct Drive {
+    pub(super) core: Arc<Core>,
+    pub(super) place: Arc<Place>,
+    pub(super) service: ServiceName,
+    /// What was seen last, and when that came in.
+    pub(super) seen: Observed,
+    pub(super) seen_at: Instant,
+    pub(super) told: Option<Seen>,
+    pub(super) lease: Option<Keeper>,
+    pub(super) signal: watch::Receiver<()>,
+    pub(super) tally: Tally,
+}
+
+impl Drive {
+    pub(super) fn new(core: Arc<Core>, place: Arc<Place>, first: Observed) -> Self {
+        Self {
+            core,
+            place,
+            service: first.service.clone(),
+            seen: first,
+            seen_at: Instant::now(),
+            told: None,
+            lease: None,
+            signal: watch::Sender::new(()).subscribe(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Brings the service to its goal, or to another end.
+    pub(super) async fn run(mut self, goal: &Goal) -> ServiceReport {
+        let begun = Instant::now();
+        let outcome = self.end(goal).await;
+        if let Some(lease) = self.lease.take() {
+            lease.release().await;
+        }
+        self.emit(EventKind::Finished { ending: outcome.ending(), detail: outcome.detail() });
+        let Tally { rounds, steps, cut_requests, done, .. } = self.tally;
+        let elapsed = Duration::from_millis(u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
+        ServiceReport { target: self.place.name.clone(), outcome, rounds, steps, cut_requests, elapsed, done }
+    }
+
+    async fn end(&mut self, goal: &Goal) -> Outcome {
+        // What is as it should be is not touched, and takes no lease.
+        match next(goal, &self.seen, &self.place.caps) {
+            Ok(Decision::Converged) => return Outcome::Completed { changed: false },
+            Ok(Decision::Wait { why: WaitReason::Gate { stage }, .. }) => return Outcome::Paused { stage },
+            Ok(_) => {}
+            Err(error) => {
+                let cause = self.failure("decide what to do", FailureKind::Plan).with_text(error);
+                return Outcome::Failed { cause, rollback_error: None };
+            }
+        }
+        let Some(_claim) = self.core.claim(&self.place.name, &self.service) else {
+            let cause = self.failure("take the lease", FailureKind::Held);
+            return Outcome::Halted { cause: cause.with_text("this executor is at work on the service already") };
+        };
+        let changes =
+            self.place.changes.listen(&self.service, &self.place.deployer, &self.core.options, &self.core.events);
+        self.signal = changes.await;
+        match self.take_lease().await {
+            Ok(true) => {}
+            Ok(false) => return self.cancelled(),
+            Err(cause) if cause.forbids_changes() => return Outcome::Halted { cause },
+            Err(cause) => return Outcome::Failed { cause, rollback_error: None },
+        }
+        let basis = self.seen.clone();
+        match self.pursue(goal).await {
+            Ok(End::Converged) => Outcome::Completed { changed: self.tally.changed },
+            Ok(End::Paused(stage)) => Outcome::Paused { stage },
+            Ok(End::Cancelled) => self.cancelled(),
+            Err(cause) => self.after_failure(goal, &basis, cause).await,
+        }
+    }
+
+    pub(super) fn cancelled(&self) -> Outcome {
+        Outcome::Cancelled { left_at: Seen::of(&self.seen) }
+    }
+
+    pub(super) fn failure(&self, doing: impl Into<String>, kind: FailureKind) -> Box<Failure> {
+        Failure::new(&self.service, &self.place.name, doing, kind).with_seen(Some(Seen::of(&self.seen)))
+    }
+
+    pub(super) fn emit(&self, kind: EventKind) {
+        self.core.events.emit(Some(&self.service), kind);
+    }
+
+    /// Takes the lease; `false` if told to stop meanwhile.
+    async fn take_lease(&mut self) -> Result<bool, Box<Failure>> {
+        let lessor = Lessor {
+            deployer: Arc::clone(&self.place.deployer),
+            service: self.service.clone(),
+            options: self.core.options.clone(),
+            events: Arc::clone(&self.core.events),
+        };
+        let begun = Instant::now();
+        let (mut polls, mut retries) = (self.core.options.polls(), self.core.options.retries());
+        let patience = self.core.options.wait_for_lease;
+        loop {
+            let asked = Instant::now();
+            let Some(answer) = self.core.stop.run_until_cancelled(lessor.acquire()).await else { return Ok(false) };
+            let error = match answer {
+                Ok(lease) => {
+                    self.emit(EventKind::LeaseTaken { holder: lease.holder.clone(), token: lease.token });
+                    self.lease = Some(Keeper::new(lessor, &lease, asked));
+                    return Ok(true);
+                }
+                Err(error) => error,
+            };
+            let waited = begun.elapsed();
+            let held = error.kind() == ErrorKind::Held;
+            let delay = match error.retry() {
+                _ if held && waited < patience => polls.next().min(patience.saturating_sub(waited)),
+                Retry::Later { after } if !held && waited < self.core.options.step_timeout => {
+                    retries.next().max(after.unwrap_or_default())
+                }
+                _ => {
+                    let kind = if held { FailureKind::Held } else { FailureKind::Step { error: error.kind() } };
+                    return Err(self.failure("take the lease", kind).with_error(&error).with_waited(waited));
+                }
+            };
+            if self.core.stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
+                return Ok(false);
+            }
+        }
+    }
+
+    pub(super) fn lease_lost(&self, error: &Error) -> Box<Failure> {
+        self.failure("keep the lease", FailureKind::LeaseLost).with_error(error)
+    }
+
+    /// Looks at the service once. Dropped when told to stop.
+    pub(super) async fn look(&mut self) -> Option<Result<()>> {
+        let looked = observe_one(&self.place, &self.service, self.core.options.step_timeout);
+        let seen = match self.core.stop.run_until_cancelled(looked).await? {
+            Ok(seen) => seen,
+            Err(error) => return Some(Err(error)),
+        };
+        let brief = Seen::of(&seen);
+        if self.told.as_ref().is_none_or(|told| !told.is_like(&brief)) {
+            self.emit(EventKind::Observed { seen: brief.clone() });
+            self.told = Some(brief);
+        }
+        self.seen = seen;
+        self.seen_at = Instant::now();
+        Some(Ok(()))
+    }
+}
+
+/// Looks at one service.
+async fn observe_one(place: &Place, service: &ServiceName, limit: Duration) -> Result<Observed> {
+    let seen = observe(&place.deployer, std::slice::from_ref(service), limit).await?;
+    seen.into_values().next().ok_or_else(|| unanswered(&*place.deployer, service))
+}
+
+/// Looks at some services of one target, once, and checks that the answer is about those.
+pub(super) async fn observe(
+    deployer: &Arc<dyn Deployer>,
+    services: &[ServiceName],
+    limit: Duration,
+) -> Result<BTreeMap<ServiceName, Observed>> {
+    let first = || services.iter().map(ServiceName::as_str).collect::<Vec<_>>().join(", ");
+    let late = |_| Error::new(ErrorKind::Timeout, "observe", first(), deployer.target());
+    let seen = tokio::time::timeout(limit, deployer.observe(services)).await.map_err(late)??;
+    let seen: BTreeMap<_, _> = seen.into_iter().map(|seen| (seen.service.clone(), seen)).collect();
+    match services.iter().find(|service| !seen.contains_key(service)) {
+        Some(missing) => Err(unanswered(&**deployer, missing)),
+        None => Ok(seen),
+    }
+}
+
+fn unanswered(deployer: &dyn Deployer, service: &ServiceName) -> Error {
+    Error::new(ErrorKind::Unexpected, "observe", service, deployer.target())
+        .with_context("reason", "the backend's answer leaves the service out")
+}
