@@ -53,12 +53,12 @@ fn full_specs() -> Vec<Value> {
             "env": {"LOG": "info", "DB": {"address_of": "db", "port": "sql"}},
             "secrets": {
                 "ONE": {"env": "ONE"}, "TWO": {"file": "two"}, "THREE": {"command": ["three"]},
-                "FOUR": {"kubernetes": {"secret": "four", "key": "k"}}, "FIVE": {"aws": "arn:aws:ssm:five"},
+                "FOUR": {"kubernetes": {"secret": "four", "key": "k"}}, "FIVE": {"aws": "arn:aws:ssm:eu-central-1:123456789012:parameter/five"},
             },
             "files": {
-                "/etc/web.from": {"content": "a: 1", "from": "web.yaml", "mode": "0600"},
+                "/etc/web.from": {"content": "a: 1", "mode": "0600"},
             },
-            "ports": {"http": {"port": 8080, "protocol": "http"}, "admin": {"port": 8081, "protocol": "tcp"}},
+            "ports": {"http": {"port": 8080, "protocol": "http"}, "admin": {"port": 9090, "protocol": "tcp"}},
             "probes": {
                 "ready": {"http": {"port": "http", "path": "/health"}, "period": "2s", "timeout": "2s",
                     "initial_delay": "1s", "failures": 4, "successes": 2},
@@ -207,7 +207,7 @@ fn fields_of_a_new_service_have_no_old_value() {
 
 #[test]
 fn a_section_at_its_default_has_no_fields_that_seem_to_appear() {
-    let base = json!({"spec": {"service": "web", "artifact": {"image": {"reference": "web:1"}}}});
+    let base = json!({"spec": {"service": "web", "artifact": {"image": {"reference": "web:1"}}, "ports": {"http": {"port": 80}}}});
     let mut other = base.clone();
     other["spec"]["shutdown"] = json!({"drain": "20s"});
     other["spec"]["expose"] = json!({"node_port": 30080});
