@@ -74,13 +74,13 @@ fn a_file_that_contradicts_itself_is_refused() {
         refused(&one, |value| service(value, &|s| s["specs"][wanted]["spec"]["service"] = json!("other"))),
         refused(&one, |value| service(value, &|s| s["goal"] = json!({"run": {"spec": "r1-0"}}))),
         refused(&one, |value| {
-            service(value, &|s| s.pointer_mut(start).unwrap()["instance"] = json!("web-r1-22498886cff9-0"))
+            service(value, &|s| s.pointer_mut(start).unwrap()["instance"] = json!("web-r1-22498886cff9-0"));
         }),
         refused(&one, |value| {
-            service(value, &|s| s.pointer_mut(start).unwrap()["instance"] = json!("orders-r1-22498886cff9-00"))
+            service(value, &|s| s.pointer_mut(start).unwrap()["instance"] = json!("orders-r1-22498886cff9-00"));
         }),
         refused(&one, |value| {
-            service(value, &|s| s.pointer_mut(start).unwrap()["instance"] = json!("orders-r1-3143fbba1b3f-0"))
+            service(value, &|s| s.pointer_mut(start).unwrap()["instance"] = json!("orders-r1-3143fbba1b3f-0"));
         }),
         refused(&one, |value| service(value, &|s| s.pointer_mut(start).unwrap()["spec"] = json!("r1-3143fbba1b3f"))),
         refused(&one, |value| service(value, &|s| s["goal"] = json!({"run": {"spec": "r1-3143fbba1b3f"}}))),

@@ -1,5 +1,4 @@
 //! Plans as Markdown and as a diagram.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod support {
     pub(crate) mod plans;
@@ -37,7 +36,7 @@ fn hostile() -> Plan {
         let more = json!({
             "env": {"X": value},
             "labels": {"a|b": "<b>"},
-            "strategy": {"blue_green": {"test_users": {"header": {"x": value}}}},
+            "strategy": {"blue_green": {"test_users": {"header": {"x": "a|b`c`<b> \"]"}}}},
         });
         plans::with(plans::image("orders", "7", 1), more)
     };
@@ -86,5 +85,5 @@ fn no_page_grows_without_bounds() {
     let nodes = chart.lines().filter(|line| line.contains('[') && !line.contains("subgraph")).count();
     assert!(edges < 500 && nodes < 500, "{edges} edges, {nodes} nodes");
     let tail: Vec<_> = chart.lines().rev().take(2).collect();
-    insta::assert_debug_snapshot!(tail, @"");
+    assert!(tail[0].contains("735 dependencies between") && tail[1].contains("and 603 more services"), "{tail:?}");
 }

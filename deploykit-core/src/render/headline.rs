@@ -4,7 +4,7 @@ use super::wait::count;
 use crate::goal::Goal;
 use crate::observed::State;
 use crate::plan::ServicePlan;
-use crate::record::RecordStatus;
+use crate::record::{Record, RecordStatus};
 use crate::revision::Revision;
 use crate::spec::Scale;
 
@@ -93,7 +93,7 @@ fn origin(plan: &ServicePlan) -> Option<Revision> {
     let counts = plan.basis.counts();
     let running = counts.into_iter().filter(|(revision, counts)| revision != wanted && counts.total > 0);
     let most = running.max_by_key(|(_, counts)| (counts.ready, counts.total)).map(|(revision, _)| revision);
-    let latest = || plan.basis.latest_record().map(|record| record.revision()).filter(|revision| *revision != wanted);
+    let latest = || plan.basis.latest_record().map(Record::revision).filter(|revision| *revision != wanted);
     most.or_else(|| latest().cloned())
 }
 

@@ -45,7 +45,7 @@ impl Plan {
             }
         }
         if fits < drawn.len() {
-            let words = format!("and {} more", count(drawn.len() - fits, "service", "services"));
+            let words = format!("and {}", count(drawn.len() - fits, "more service", "more services"));
             let _ = writeln!(chart.text, "  more([{}])", label(&[words]));
         }
         if hidden > 0 {
@@ -118,9 +118,10 @@ fn words(row: &Row) -> Vec<String> {
             })
             .collect(),
     };
-    let state = format!("{} of {} ready", row.ready, row.total);
-    let traffic = if row.traffic.is_empty() { String::new() } else { format!(", {}", row.traffic) };
-    words.push(format!("{state}{traffic}"));
+    let ready = (!row.ready.is_empty()).then(|| format!("{} of {} ready", row.ready, row.total));
+    let traffic = (!row.traffic.is_empty()).then(|| row.traffic.clone());
+    let state: Vec<_> = ready.into_iter().chain(traffic).collect();
+    words.extend((!state.is_empty()).then(|| state.join(", ")));
     words
 }
 

@@ -12,8 +12,8 @@ use super::Plan;
 const FORMAT: &str = "deploykit-plan";
 /// The versions that can be read; the last one is written.
 const VERSIONS: [u64; 1] = [1];
-/// A file beyond this is not a plan: one of 100,000 instances takes about half of it.
-const LARGEST: usize = 256 << 20;
+/// A file beyond this is not a plan: rolling 100,000 instances one by one takes about half of it.
+const LARGEST: usize = 512 << 20;
 
 /// A text that is not a plan, or not one to be trusted.
 #[derive(Debug, thiserror::Error)]

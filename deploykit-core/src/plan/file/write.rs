@@ -61,13 +61,14 @@ fn revisions(plan: &ServicePlan) -> BTreeSet<Revision> {
         }
     };
     if let State::Instances(instances) = &plan.basis.state {
-        instances.iter().for_each(|instance| add(&instance.id));
+        for instance in instances {
+            add(&instance.id);
+        }
     }
-    plan.basis.traffic.iter().for_each(|traffic| traffic.endpoints.keys().for_each(&mut add));
+    plan.basis.traffic.iter().flat_map(|traffic| traffic.endpoints.keys()).for_each(&mut add);
     for round in &plan.rounds {
-        match &round.wait {
-            Some(WaitReason::Starting { first: id, .. } | WaitReason::Backoff { instance: id, .. }) => add(id),
-            _ => {}
+        if let Some(WaitReason::Starting { first: id, .. } | WaitReason::Backoff { instance: id, .. }) = &round.wait {
+            add(id);
         }
         for step in &round.steps {
             match &step.action {
