@@ -127,7 +127,7 @@ name! {
 
 name! {
     /// The name of an environment variable, as POSIX has it: letters, digits and `_`, not beginning with a digit.
-    VarName, "environment variable name",
+    VarName, "variable name",
     "it must have letters, digits and `_`, and not begin with a digit",
     |s| s.len() <= 200
         && s.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')

@@ -151,11 +151,21 @@ fn default_context() -> String {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MachineArtifact {
-    /// A file on the deploying machine, or the target's name of an image, such as an AMI's id.
+    /// A file on the deploying machine, or the target's name of an image, such as an AMI's id. It is a file if it has a
+    /// `/` in it or the extension of a disk image, such as `qcow2`.
     pub image: String,
     /// How to make the file. Default: it exists already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<BuildCommand>,
+}
+
+impl MachineArtifact {
+    /// Whether the image is a file on the deploying machine, and not the target's name of one.
+    pub fn is_file(&self) -> bool {
+        const DISKS: [&str; 7] = ["qcow2", "img", "raw", "vmdk", "vhd", "vhdx", "vdi"];
+        let extension = self.image.rsplit_once('.').map(|(_, extension)| extension);
+        self.image.contains('/') || extension.is_some_and(|extension| DISKS.contains(&extension))
+    }
 }
 
 /// A serverless function: a zip or a container image, one of the two.

@@ -7,6 +7,9 @@ mod artifact;
 mod build;
 mod check;
 mod expose;
+#[cfg(feature = "files")]
+pub mod file;
+mod nearest;
 mod probe;
 mod service;
 mod strategy;
@@ -16,7 +19,7 @@ pub use artifact::{
     Architecture, Artifact, BuildCommand, FunctionArtifact, ImageArtifact, ImageBuild, JarArtifact, MachineArtifact,
     PullPolicy, WarArtifact,
 };
-pub use build::ServiceBuilder;
+pub use build::{ServiceBuilder, Written};
 pub use check::check_set;
 pub use expose::{Expose, HttpExpose};
 pub use probe::{ExecProbe, GrpcProbe, HttpProbe, Probe, ProbeKind, Probes, TcpProbe};

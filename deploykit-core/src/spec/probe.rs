@@ -114,6 +114,16 @@ impl Probe {
         Self { tcp: Some(TcpProbe { port }), ..Self::bare() }
     }
 
+    /// Runs a program in the instance.
+    pub fn exec(command: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { exec: Some(ExecProbe { command: command.into_iter().map(Into::into).collect() }), ..Self::bare() }
+    }
+
+    /// Asks the gRPC health check protocol on `port` about the server as a whole.
+    pub fn grpc(port: PortName) -> Self {
+        Self { grpc: Some(GrpcProbe { port, service: None }), ..Self::bare() }
+    }
+
     /// Every question that is asked; a checked spec has exactly one.
     pub fn kinds(&self) -> impl Iterator<Item = ProbeKind<'_>> {
         let http = self.http.iter().map(ProbeKind::Http);

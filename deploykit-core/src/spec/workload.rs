@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for EnvValue {
         impl<'de> serde::de::Visitor<'de> for Visitor {
             type Value = EnvValue;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string (put numbers and booleans in quotes), or a map with `address_of`")
+                f.write_str("a string, or a map with `address_of`")
             }
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<EnvValue, E> {
                 Ok(EnvValue::Text(text.to_owned()))

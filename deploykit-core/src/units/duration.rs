@@ -10,7 +10,7 @@ use super::QuantityError;
 const HINT: &str = "write it with a unit, like 500ms, 10s, 1m 30s or 1h";
 
 /// The longest duration a spec may hold: a year. Anything longer is a typing error.
-pub const MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+pub const MAX: Duration = Duration::from_hours(366 * 24);
 
 /// Reads a duration with a unit.
 ///
