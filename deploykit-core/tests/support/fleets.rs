@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use deploykit_core::spec::{Artifact, Rolling, Strategy};
 use deploykit_core::{
-    Capabilities, Control, Endpoint, Goal, Instance, InstanceId, Observed, Phase, PinnedSpec, Pins, Record, RecordStatus,
-    ServiceSpec, State, Timestamp, Traffic,
+    Capabilities, Control, Endpoint, Goal, Instance, InstanceId, Observed, Phase, PinnedSpec, Pins, Record,
+    RecordStatus, ServiceSpec, State, Timestamp, Traffic,
 };
 
 pub struct Fleet {
