@@ -7,6 +7,7 @@ pub mod event;
 pub mod exec;
 pub mod goal;
 pub mod lease;
+pub mod memory;
 pub mod name;
 pub mod observed;
 pub mod pin;

@@ -50,6 +50,11 @@ impl Books {
         self.records.first().map(|record| record.at)
     }
 
+    /// What was deployed as a revision.
+    pub(super) fn spec(&self, revision: &Revision) -> Option<&Arc<PinnedSpec>> {
+        self.of(revision).map(|record| &record.spec)
+    }
+
     fn of(&self, revision: &Revision) -> Option<&Record> {
         self.records.iter().find(|record| record.revision() == revision)
     }

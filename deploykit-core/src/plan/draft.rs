@@ -18,7 +18,9 @@ pub(super) enum Move {
     Start { ordinal: u32, attempt: u32 },
     StopWanted(u32),
     StopOther(u32),
+    RestartOther { place: u32, attempt: u32 },
     Admit(u32),
+    AdmitOther(u32),
     WithdrawWanted(u32),
     WithdrawOther(u32),
     WithdrawGhosts,
@@ -71,6 +73,13 @@ impl Draft {
         self.moves.push(Move::Start { ordinal, attempt });
     }
 
+    pub(super) fn restart_other(&mut self, fleet: &Fleet<'_>, spec: &Arc<PinnedSpec>, place: u32, attempt: u32) {
+        let id = fleet.others.all[place as usize].instance.id.clone();
+        let action = Action::Start { id, spec: Arc::clone(spec), attempt };
+        self.steps.push(Step::new(action, Reason::Exited));
+        self.moves.push(Move::RestartOther { place, attempt });
+    }
+
     pub(super) fn stop(&mut self, id: InstanceId, grace: std::time::Duration, why: Reason, then: Move) {
         self.steps.push(Step::new(Action::Stop { id, grace }, why));
         self.moves.push(then);
@@ -100,6 +109,11 @@ impl RouteDraft {
     pub(super) fn admit(&mut self, spec: &PinnedSpec, ordinal: u32) {
         self.change.admit.push(wanted_id(spec, ordinal));
         self.moves.push(Move::Admit(ordinal));
+    }
+
+    pub(super) fn admit_other(&mut self, fleet: &Fleet<'_>, place: u32) {
+        self.change.admit.push(fleet.others.all[place as usize].instance.id.clone());
+        self.moves.push(Move::AdmitOther(place));
     }
 
     pub(super) fn withdraw_wanted(&mut self, spec: &PinnedSpec, ordinal: u32) {
@@ -150,11 +164,17 @@ impl Fleet<'_> {
                 self.reroute_wanted(*ordinal, Route::In);
             }
             Move::WithdrawWanted(ordinal) => self.reroute_wanted(*ordinal, Route::Out),
-            Move::WithdrawOther(place) => {
+            Move::RestartOther { place, attempt } => {
+                let now = self.now;
                 self.take_other(*place);
-                self.others.all[*place as usize].member.route = Route::Out;
+                let started = Some(now);
+                let (phase, route) = (Phase::Starting, Route::Out);
+                self.others.all[*place as usize].member =
+                    Member { phase, since: now, started, attempt: *attempt, route };
                 self.file_other(*place);
             }
+            Move::AdmitOther(place) => self.reroute_other(*place, Route::In),
+            Move::WithdrawOther(place) => self.reroute_other(*place, Route::Out),
             Move::WithdrawGhosts => self.ghosts.clear(),
             Move::Split(split) => {
                 self.split = split.clone();
@@ -169,6 +189,25 @@ impl Fleet<'_> {
             member.route = route;
             self.take_wanted(ordinal);
             self.file_wanted(ordinal);
+        }
+    }
+
+    fn reroute_other(&mut self, place: u32, route: Route) {
+        let member = &mut self.others.all[place as usize].member;
+        let was = std::mem::replace(&mut member.route, route);
+        let is_live = member.phase.is_live();
+        let is_stable = is_live && self.is_stable(place);
+        if is_stable {
+            self.stable_in = match (was, route) {
+                (Route::In, Route::Out) => self.stable_in.saturating_sub(1),
+                (Route::Out | Route::Draining { .. }, Route::In) => self.stable_in + 1,
+                _ => self.stable_in,
+            };
+        }
+        self.take_other(place);
+        self.file_other(place);
+        if is_stable && self.stable_in == 0 {
+            self.find_stable();
         }
     }
 
@@ -199,6 +238,7 @@ impl Fleet<'_> {
             &mut others.exited,
             &mut others.misrouted,
             &mut others.young,
+            &mut others.starting,
         ] {
             line.remove(place);
         }
@@ -223,7 +263,17 @@ impl Fleet<'_> {
             return true;
         }
         let started = self.wanted.starting.take();
-        if !started.is_empty() {
+        let others_started = self.others.starting.take();
+        if !started.is_empty() || !others_started.is_empty() {
+            for place in &others_started {
+                let member = &mut self.others.all[*place as usize].member;
+                (member.phase, member.since) = (Phase::Ready, self.now);
+                self.take_other(*place);
+                self.file_other(*place);
+            }
+            if !others_started.is_empty() {
+                self.find_stable();
+            }
             for ordinal in started {
                 if let Some(member) = &mut self.wanted.members[ordinal as usize] {
                     (member.phase, member.since) = (Phase::Ready, self.now);
@@ -237,9 +287,13 @@ impl Fleet<'_> {
             Some(timer) if timer > self.now => {
                 self.now = timer;
                 self.wanted.maturing.take().into_iter().for_each(|ordinal| self.file_wanted(ordinal));
-                for place in self.others.young.take() {
-                    self.take_other(place);
-                    self.file_other(place);
+                let young = self.others.young.take();
+                for place in &young {
+                    self.take_other(*place);
+                    self.file_other(*place);
+                }
+                if !young.is_empty() {
+                    self.find_stable();
                 }
                 true
             }
@@ -264,9 +318,11 @@ impl Fleet<'_> {
 }
 
 fn finish_drain(member: &mut Member) -> bool {
-    let busy = matches!(member.route, Route::Draining { in_flight: 1.., .. });
-    if busy {
-        member.route = Route::Out;
+    match &mut member.route {
+        Route::Draining { in_flight: in_flight @ 1.., .. } => {
+            *in_flight = 0;
+            true
+        }
+        _ => false,
     }
-    busy
 }

@@ -84,11 +84,14 @@ pub(super) struct Others<'a> {
     pub(super) misrouted: Line,
     /// Ready, but not for long enough. Beside the other lines.
     pub(super) young: Line,
+    /// Starting. Beside the other lines.
+    pub(super) starting: Line,
 }
 
 /// All instances of a service.
 #[derive(Debug)]
 pub(super) struct Fleet<'a> {
+    revision: Option<&'a Revision>,
     pub(super) now: Timestamp,
     pub(super) routed: bool,
     pub(super) min_ready: Duration,
@@ -101,9 +104,11 @@ pub(super) struct Fleet<'a> {
     pub(super) ghosts: Vec<InstanceId>,
     /// Since when the first of the wanted instances has been admitted.
     pub(super) admitted_since: Option<Timestamp>,
-    /// Among the revisions that should not be, the one that users are on: of the largest share, else of the most
-    /// admitted instances.
+    /// Among the revisions that should not be, the one that users are on: of those that can serve the one of the
+    /// largest share, else of the most admitted instances.
     pub(super) stable: Option<Revision>,
+    /// So many live instances of the stable revision are admitted.
+    pub(super) stable_in: u32,
     /// Whether there are instances of a third revision.
     pub(super) thirds: bool,
     /// Whether some instance was observed with requests under way that no new ones follow.
@@ -117,8 +122,10 @@ fn cmp_ids(a: &InstanceId, b: &InstanceId) -> Ordering {
 }
 
 impl<'a> Fleet<'a> {
-    pub(super) fn new(want: &Want, seen: &'a Observed) -> Self {
+    pub(super) fn new(want: &'a Want, seen: &'a Observed) -> Self {
+        let revision = want.spec.as_ref().map(|spec| spec.revision());
         let mut fleet = Self {
+            revision,
             now: seen.at,
             routed: seen.traffic.is_some(),
             min_ready: want.min_ready,
@@ -130,6 +137,7 @@ impl<'a> Fleet<'a> {
             ghosts: Vec::new(),
             admitted_since: None,
             stable: None,
+            stable_in: 0,
             thirds: false,
             draining: false,
         };
@@ -137,7 +145,6 @@ impl<'a> Fleet<'a> {
         let mut instances: Vec<&Instance> = instances.iter().collect();
         instances.sort_by(|a, b| cmp_ids(&a.id, &b.id));
 
-        let revision = want.spec.as_ref().map(|spec| spec.revision());
         let mut endpoints = seen.traffic.iter().flat_map(|traffic| &traffic.endpoints).peekable();
         for instance in instances {
             while let Some((id, endpoint)) = endpoints.next_if(|(id, _)| cmp_ids(id, &instance.id).is_lt()) {
@@ -158,7 +165,8 @@ impl<'a> Fleet<'a> {
             match slot {
                 Some(slot @ None) => {
                     *slot = Some(member);
-                    if let Some(endpoint) = endpoint.filter(|endpoint| !endpoint.draining) {
+                    let serves = |endpoint: &&Endpoint| !endpoint.draining && member.phase == Phase::Ready;
+                    if let Some(endpoint) = endpoint.filter(serves) {
                         let since = fleet.admitted_since.map_or(endpoint.since, |since| since.min(endpoint.since));
                         fleet.admitted_since = Some(since);
                     }
@@ -179,28 +187,47 @@ impl<'a> Fleet<'a> {
                 fleet.wanted.missing.insert(ordinal);
             }
         }
-        fleet.find_stable(revision);
+        fleet.find_stable();
         fleet
     }
 
-    fn find_stable(&mut self, wanted: Option<&Revision>) {
-        let mut admitted: BTreeMap<&Revision, (Share, u32)> = BTreeMap::new();
-        let others = self.others.strong_in.iter().chain(self.others.weak_in.iter());
-        for other in others.map(|place| &self.others.all[place as usize]) {
-            let revision = &other.instance.id.revision;
+    pub(super) fn find_stable(&mut self) {
+        let wanted = self.revision;
+        // Whether any can serve, the share of users, how many can serve, how many there are.
+        let mut admitted: BTreeMap<&Revision, (bool, Share, u32, u32)> = BTreeMap::new();
+        let strong = self.others.strong_in.iter().map(|place| (place, 1));
+        for (place, serving) in strong.chain(self.others.weak_in.iter().map(|place| (place, 0))) {
+            let revision = &self.others.all[place as usize].instance.id.revision;
             if wanted != Some(revision) {
                 let share = self.split.shares.of(revision).unwrap_or_default();
-                let entry = admitted.entry(revision).or_insert((share, 0));
-                entry.1 += 1;
+                let (able, _, strong, all) = admitted.entry(revision).or_insert((false, share, 0, 0));
+                *able |= serving > 0;
+                *strong += serving;
+                *all += 1;
             }
         }
-        let stable = admitted.into_iter().max_by_key(|(_, weight)| *weight).map(|(revision, _)| revision.clone());
+        let stable = admitted.into_iter().max_by_key(|(_, weight)| *weight);
+        self.stable_in = stable.map_or(0, |(_, (.., count))| count);
+        let stable = stable.map(|(revision, _)| revision.clone());
         let is_third = |other: &Other<'_>| {
             let revision = &other.instance.id.revision;
             Some(revision) != stable.as_ref() && Some(revision) != wanted
         };
         self.thirds = self.others.all.iter().any(is_third);
         self.stable = stable;
+    }
+
+    /// Whether an instance that should not be is of the revision that users are on.
+    pub(super) fn is_stable(&self, place: u32) -> bool {
+        self.stable.as_ref() == Some(&self.others.all[place as usize].instance.id.revision)
+    }
+
+    /// So many available instances of the stable revision are admitted.
+    pub(super) fn stable_serving(&self) -> u32 {
+        if !self.thirds {
+            return self.others.strong_in.len();
+        }
+        u32::try_from(self.others.strong_in.iter().filter(|place| self.is_stable(*place)).count()).unwrap_or(u32::MAX)
     }
 
     fn add_ghost(&mut self, id: &InstanceId, endpoint: &Endpoint) {
@@ -267,6 +294,9 @@ impl<'a> Fleet<'a> {
         }
         if member.phase == Phase::Ready && !available {
             others.young.insert(place);
+        }
+        if member.phase == Phase::Starting {
+            others.starting.insert(place);
         }
     }
 

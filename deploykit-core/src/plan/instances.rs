@@ -85,7 +85,7 @@ fn run(scene: &Scene<'_, '_>, spec: &Arc<PinnedSpec>) -> Verdict {
 
     let mut timers = Timers::default();
     let limit = release.as_ref().map_or(want.replicas, |release| release.instances);
-    restart_exited(scene, spec, &mut timers, &mut draft);
+    restart_exited(scene, spec, release.as_ref(), &mut timers, &mut draft);
     start_missing(scene, spec, limit, &mut draft);
 
     let mut route = RouteDraft::default();
@@ -112,7 +112,7 @@ fn run(scene: &Scene<'_, '_>, spec: &Arc<PinnedSpec>) -> Verdict {
             if change.admit.is_empty() && change.split.is_none() { withdrawal_reason(&change, spec) } else { why };
         draft.route(service, change, why, moves);
     }
-    stop_others(want, fleet, release.as_ref(), &mut timers, &mut draft);
+    stop_others(scene, release.as_ref(), &mut timers, &mut draft);
     if !draft.is_empty() {
         return Verdict::Act(draft);
     }
@@ -158,6 +158,9 @@ fn remove(scene: &Scene<'_, '_>) -> Verdict {
     let others = &fleet.others;
     for place in others.exited.iter().chain(others.weak_out.iter()).chain(others.strong_out.iter()) {
         let other = &others.all[place as usize];
+        if other.member.route == Route::In {
+            continue;
+        }
         if fleet.is_drained(&other.member) || !other.member.phase.is_live() {
             draft.stop(other.instance.id.clone(), want.shutdown.grace, Reason::Removed, Move::StopOther(place));
         } else {
@@ -212,21 +215,46 @@ fn crash_loop(scene: &Scene<'_, '_>, spec: &PinnedSpec) -> Option<StuckReason> {
     })
 }
 
-fn restart_exited(scene: &Scene<'_, '_>, spec: &Arc<PinnedSpec>, timers: &mut Timers, draft: &mut Draft) {
+/// Starts again what exited: of the wanted revision, and of the one that users are on as long as it has to keep running.
+fn restart_exited(
+    scene: &Scene<'_, '_>,
+    spec: &Arc<PinnedSpec>,
+    release: Option<&Release>,
+    timers: &mut Timers,
+    draft: &mut Draft,
+) {
     let fleet = scene.fleet;
-    for ordinal in fleet.wanted.exited.iter() {
-        let Some(member) = fleet.wanted.members[ordinal as usize] else { continue };
-        if fleet.routed && member.route == Route::In {
-            continue;
-        }
+    // What gets requests is taken off the router first.
+    let rests = |member: &Member| !(fleet.routed && member.route == Route::In);
+    let wanted = fleet.wanted.exited.iter();
+    let wanted = wanted.filter_map(|ordinal| Some((ordinal, fleet.wanted.members[ordinal as usize]?)));
+    for (ordinal, member) in wanted.filter(|(_, member)| rests(member)) {
         let attempt = next_attempt(&member);
-        let due = member.since.after(pause_before(attempt));
-        if fleet.now >= due {
+        if is_rested(fleet, &member, attempt, timers) {
             draft.start(spec, ordinal, attempt, Reason::Exited);
-        } else {
-            timers.add(due);
         }
     }
+    let Some(stable) = release.and_then(|release| release.tended(scene.books)) else { return };
+    let others = fleet.others.exited.iter().filter(|place| fleet.is_stable(*place));
+    for (place, member) in others.map(|place| (place, fleet.others.all[place as usize].member)) {
+        let attempt = next_attempt(&member);
+        if rests(&member) && is_rested(fleet, &member, attempt, timers) {
+            draft.restart_other(fleet, stable, place, attempt);
+        }
+    }
+}
+
+fn is_rested(fleet: &Fleet<'_>, member: &Member, attempt: u32, timers: &mut Timers) -> bool {
+    let due = member.since.after(pause_before(attempt));
+    if fleet.now < due {
+        timers.add(due);
+    }
+    fleet.now >= due
+}
+
+/// So many more instances may exist.
+fn room(want: &Want, fleet: &Fleet<'_>) -> u32 {
+    (want.replicas + want.surge).saturating_sub(fleet.occupied())
 }
 
 fn start_missing(scene: &Scene<'_, '_>, spec: &Arc<PinnedSpec>, limit: u32, draft: &mut Draft) {
@@ -235,7 +263,7 @@ fn start_missing(scene: &Scene<'_, '_>, spec: &Arc<PinnedSpec>, limit: u32, draf
         return;
     }
     let present = want.replicas - fleet.wanted.missing.len();
-    let room = (want.replicas + want.surge).saturating_sub(fleet.occupied());
+    let room = room(want, fleet);
     let start = limit.saturating_sub(present).min(room);
     let replaces = fleet.others.live() > 0;
     for ordinal in fleet.wanted.missing.iter().take(start as usize) {
@@ -295,18 +323,28 @@ fn withdraw_dark(fleet: &Fleet<'_>, route: &mut RouteDraft) {
 fn withdraw_others(want: &Want, fleet: &Fleet<'_>, release: Option<&Release>, route: &mut RouteDraft) {
     let (wanted, others) = (&fleet.wanted, &fleet.others);
     let serving = wanted.serving.len() + others.strong_in.len();
-    let live = wanted.serving.len() + others.strong_in.len() + others.weak_in.len();
-    let mut may_leave = live.saturating_sub(want.floor());
+    let new_unavailable = wanted.live() - wanted.available();
+    // What is on its way out already is no capacity any more, unless it could still serve.
+    let live = wanted.live() + others.live() - others.weak_out.len();
+    let mut may_leave = live.saturating_sub(want.floor()).saturating_sub(new_unavailable);
     let mut may_drop = serving.saturating_sub(want.floor());
-    let leaves = |place: &u32| release.is_none_or(|release| release.may_leave(fleet, *place));
-    for place in others.weak_in.iter().filter(leaves) {
+    let mut stable = release.map_or(u32::MAX, |release| release.may_leave(want, fleet));
+    let mut leaves = |place: &u32| {
+        let is_stable = release.is_some() && fleet.is_stable(*place);
+        let leaves = !is_stable || stable > 0;
+        stable = stable.saturating_sub(u32::from(is_stable));
+        leaves
+    };
+    // What does not work must not keep out what is to take its place.
+    let is_blocked = room(want, fleet) == 0 && !wanted.missing.is_empty();
+    for place in others.weak_in.iter().filter(|place| leaves(place) || is_blocked) {
         if may_leave == 0 {
             return;
         }
         may_leave -= 1;
         route.withdraw_other(fleet, place);
     }
-    for place in others.strong_in.iter().filter(leaves) {
+    for place in others.strong_in.iter().filter(&mut leaves) {
         if may_leave == 0 || may_drop == 0 {
             return;
         }
@@ -317,7 +355,9 @@ fn withdraw_others(want: &Want, fleet: &Fleet<'_>, release: Option<&Release>, ro
 }
 
 /// Stops what should not be, once it has no requests, as far as the floor allows.
-fn stop_others(want: &Want, fleet: &Fleet<'_>, release: Option<&Release>, timers: &mut Timers, draft: &mut Draft) {
+fn stop_others(scene: &Scene<'_, '_>, release: Option<&Release>, timers: &mut Timers, draft: &mut Draft) {
+    let Scene { want, fleet, books, .. } = *scene;
+    let tended = release.and_then(|release| release.tended(books));
     let (wanted, others) = (&fleet.wanted, &fleet.others);
     let why = |place: u32| match &want.spec {
         Some(spec) if others.all[place as usize].instance.id.revision == *spec.revision() => Reason::AboveReplicas,
@@ -327,9 +367,9 @@ fn stop_others(want: &Want, fleet: &Fleet<'_>, release: Option<&Release>, timers
         let id = others.all[place as usize].instance.id.clone();
         draft.stop(id, want.shutdown.grace, why, Move::StopOther(place));
     };
-    let dead = others.exited.iter();
-    dead.filter(|place| others.all[*place as usize].member.route != Route::In)
-        .for_each(|place| stop(place, Reason::Exited));
+    let is_tended = |place| tended.is_some() && fleet.is_stable(place);
+    let dead = others.exited.iter().filter(|place| others.all[*place as usize].member.route != Route::In);
+    dead.filter(|place| !is_tended(*place)).for_each(|place| stop(place, Reason::Exited));
 
     let new_unavailable = wanted.live() - wanted.available();
     let live = wanted.live() + others.live();
@@ -338,18 +378,23 @@ fn stop_others(want: &Want, fleet: &Fleet<'_>, release: Option<&Release>, timers
     let mut may_drop = available.saturating_sub(want.floor());
     for (line, is_available) in [(&others.weak_out, false), (&others.strong_out, true)] {
         for place in line.iter() {
-            if may_stop == 0 || (is_available && may_drop == 0) {
+            // While a release keeps its users on one revision, a third one without users is nobody's capacity.
+            let is_third = release.is_some() && !fleet.is_stable(place);
+            if !is_third && (may_stop == 0 || (is_available && may_drop == 0)) {
+                if release.is_some() {
+                    continue;
+                }
                 break;
             }
             let member = &others.all[place as usize].member;
-            if release.is_some_and(|release| !release.may_leave(fleet, place)) {
+            if release.is_some_and(|release| release.is_returning(want, fleet, place)) {
                 continue;
             }
             if !fleet.is_drained(member) {
                 timers.add(drained_at(fleet, member));
                 continue;
             }
-            may_stop -= 1;
+            may_stop = may_stop.saturating_sub(1);
             may_drop = may_drop.saturating_sub(u32::from(is_available));
             stop(place, why(place));
         }
@@ -414,6 +459,7 @@ fn wait(scene: &Scene<'_, '_>, spec: &PinnedSpec, release: Option<&Release>, mut
         timers.add(fleet.matures_at(&member));
     }
     let stopping = wanted.stopping.len() + fleet.others.stopping.len();
+    let tended = fleet.others.exited.first().or(fleet.others.starting.first());
     let why = if let Some(first) = wanted.starting.first() {
         WaitReason::Starting { instances: wanted.starting.len(), first: wanted_id(spec, first) }
     } else if !wanted.maturing.is_empty() {
@@ -429,6 +475,9 @@ fn wait(scene: &Scene<'_, '_>, spec: &PinnedSpec, release: Option<&Release>, mut
         WaitReason::Unhealthy { instances: wanted.unhealthy.len() }
     } else if let Some(why) = release.and_then(|release| release.wait(scene.want, &mut timers)) {
         why
+    } else if let Some(place) = tended {
+        let other = &fleet.others.all[place as usize];
+        WaitReason::Backoff { instance: other.instance.id.clone(), attempt: other.member.attempt }
     } else {
         WaitReason::MinReady { instances: fleet.others.young.len() }
     };

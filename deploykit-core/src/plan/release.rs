@@ -1,5 +1,7 @@
 //! The stages of a release: where it stands, read off the router, and where it may go.
 
+use std::sync::Arc;
+
 use super::WaitReason;
 use super::books::Books;
 use super::draft::RouteDraft;
@@ -90,7 +92,7 @@ pub(super) fn split_of(stage: &Stage, revision: &Revision, stable: &Revision) ->
 impl Release {
     /// The release, unless the goal goes straight there or there is nobody to take users from.
     pub(super) fn of(want: &Want, fleet: &Fleet<'_>, books: &Books) -> Option<Self> {
-        if want.stages.is_empty() || fleet.others.occupied() == 0 {
+        if want.stages.is_empty() || want.replicas == 0 || fleet.others.occupied() == 0 {
             return None;
         }
         let spec = want.spec.as_ref()?;
@@ -114,9 +116,27 @@ impl Release {
         self.position == Position::Over
     }
 
-    /// Whether an instance that should not be may go: the stable revision stays until the release is over.
-    pub(super) fn may_leave(&self, fleet: &Fleet<'_>, place: u32) -> bool {
-        self.is_over() || fleet.others.all[place as usize].instance.id.revision != self.stable
+    /// So many admitted instances of the stable revision may go: all once the release is over, until then those beyond
+    /// the wanted number.
+    pub(super) fn may_leave(&self, want: &Want, fleet: &Fleet<'_>) -> u32 {
+        if self.is_over() { u32::MAX } else { fleet.stable_in.saturating_sub(want.replicas) }
+    }
+
+    /// Instances of the stable revision that are available and could take requests again, if there are too few.
+    fn returning<'f>(&self, want: &Want, fleet: &'f Fleet<'_>) -> impl Iterator<Item = u32> + 'f {
+        let short = if self.is_over() { 0 } else { want.replicas.saturating_sub(fleet.stable_serving()) };
+        let idle = fleet.others.strong_out.iter();
+        idle.filter(|place| fleet.is_stable(*place)).take(short as usize)
+    }
+
+    /// Whether an instance that has no requests is about to get some.
+    pub(super) fn is_returning(&self, want: &Want, fleet: &Fleet<'_>, place: u32) -> bool {
+        self.returning(want, fleet).any(|other| other == place)
+    }
+
+    /// What the stable revision runs, while it has to keep running.
+    pub(super) fn tended<'b>(&self, books: &'b Books) -> Option<&'b Arc<PinnedSpec>> {
+        if self.is_over() { None } else { books.spec(&self.stable) }
     }
 
     /// Enters the next stage when its instances are available; meanwhile third revisions lose their users.
@@ -141,6 +161,9 @@ impl Release {
             for ordinal in fleet.wanted.idle.iter() {
                 route.admit(spec, ordinal);
             }
+        }
+        for place in self.returning(want, fleet) {
+            route.admit_other(fleet, place);
         }
         if wanted != fleet.split {
             route.split(wanted);

@@ -9,13 +9,13 @@ use deploykit_core::{
     RecordStatus, ServiceSpec, State, Timestamp, Traffic,
 };
 
-pub struct Fleet {
-    pub goal: Goal,
-    pub seen: Observed,
-    pub caps: Capabilities,
+pub(crate) struct Fleet {
+    pub(crate) goal: Goal,
+    pub(crate) seen: Observed,
+    pub(crate) caps: Capabilities,
 }
 
-pub fn fleet(name: &str, instances: u32, surge: &str, routed: bool) -> Fleet {
+pub(crate) fn fleet(name: &str, instances: u32, surge: &str, routed: bool) -> Fleet {
     let version = |version: u32| {
         let max_surge = surge.parse().expect("an amount");
         let spec = ServiceSpec::builder(name, Artifact::image(format!("registry.example/{name}:{version}")))
