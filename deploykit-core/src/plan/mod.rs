@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod basis;
 mod books;
 mod draft;
+mod file;
 mod fleet;
 mod instances;
 mod line;
@@ -34,6 +35,7 @@ use crate::traffic::Shares;
 use crate::units::duration;
 
 pub use basis::{Moved, StalePlan};
+pub use file::PlanFileError;
 pub use preview::{PUBLISH_LIMIT, STEP_LIMIT, next, preview};
 pub use rollback::{RollbackError, rollback_goal, undo_goal};
 pub use support::support;
@@ -172,6 +174,14 @@ pub enum PlanError {
     /// A service is planned twice at once.
     #[error("{service} is planned twice at once")]
     Twice {
+        /// The service.
+        service: ServiceName,
+    },
+    /// A plan is not the one that follows from its basis.
+    #[error(
+        "the plan of {service} is not what this version of deploykit would do: it was changed, or saved by another version; plan again"
+    )]
+    Unfaithful {
         /// The service.
         service: ServiceName,
     },
