@@ -3,7 +3,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::document::{self, Document};
-use super::node::{MAX_BYTES, Place, Source};
+use super::node::{MAX_BYTES, MAX_PROBLEMS, Place, Source};
 use super::{json, toml, yaml};
 use crate::problem::{Problem, SpecError};
 use crate::spec::check::{LONGEST_FILE, problems, set_problems};
@@ -206,9 +206,20 @@ impl Files {
         let locate = |document: &Document, path: &str| self.source(document.source).location(document.root.find(path));
         let mut found = Vec::new();
         for document in &self.documents {
-            for problem in problems(&document.spec) {
+            // Finding the place of a problem takes a while in a long file.
+            if found.len() >= MAX_PROBLEMS_OF_FILE {
+                break;
+            }
+            let problems = problems(&document.spec);
+            let more = problems.len().saturating_sub(MAX_PROBLEMS);
+            for problem in problems.into_iter().take(MAX_PROBLEMS) {
                 let at = locate(document, &problem.path);
                 found.push((document.source, problem.with_location(at)));
+            }
+            if more > 0 {
+                let message = format!("there are {more} more problems, which are not shown");
+                let problem = Problem::new("", message).with_location(locate(document, ""));
+                found.push((document.source, problem.with_service(document.spec.service.as_str())));
             }
         }
         let specs: Vec<_> = self.documents.iter().map(|document| &document.spec).collect();
