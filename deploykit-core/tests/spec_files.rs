@@ -1,6 +1,6 @@
 //! What files say, Rust says too, and files in one format what those in another do.
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 #![cfg(feature = "files")]
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Whatever spec there is, its JSON, YAML and TOML are read back as the same and fit the schema; and no text, however
 //! bad, is anything worse than an error.
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 #![cfg(all(feature = "files", feature = "schema"))]
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

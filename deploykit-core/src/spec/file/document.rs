@@ -114,7 +114,7 @@ impl Missing {
         let key_place = map.place;
         let Kind::Map(entries) = &mut map.kind else { return false };
         match entries.iter_mut().find(|entry| entry.key == field) {
-            Some(entry) => entry.value.kind = Kind::Text,
+            Some(entry) => entry.value = value,
             None => entries.push(Entry { key: field.to_owned(), key_place, value }),
         }
         self.filled.push((whole, 0));
