@@ -10,7 +10,6 @@ use crate::text::PlanText;
 
 /// What a test expects of a plan; see [`expect`].
 #[derive(Clone, Copy, Debug)]
-#[must_use = "it asserts nothing until it is asked to"]
 pub struct Expect<'a> {
     subject: Subject<'a>,
 }
@@ -46,18 +45,26 @@ impl Expectable for ServicePlan {
 /// not hold panics with what was expected, what the plan does, in which round, and the plan's text.
 ///
 /// ```
-/// # use deploykit_testkit::doc::{plan_of_a_new_log_level as planned};
-/// use deploykit_testkit::expect;
 /// use std::time::Duration;
 ///
-/// let plan = planned();
+/// use deploykit_core::spec::{Artifact, ServiceSpec};
+/// use deploykit_testkit::{expect, plan_change};
+///
+/// let orders = |level: &str| {
+///     let spec = ServiceSpec::builder("orders", Artifact::image("shop/orders:1")).replicas(3);
+///     spec.env("LOG_LEVEL", level).build()
+/// };
+/// let plan = plan_change([orders("info")?], [orders("debug")?])?;
 /// expect(&plan).touches_only(["orders"]).finishes_within(Duration::from_hours(1));
 /// expect(&plan).service("orders").replaces("env.LOG_LEVEL").never_below(3).max_total(4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[must_use = "it asserts nothing until it is asked to"]
 pub fn expect(plan: &impl Expectable) -> Expect<'_> {
     plan.expect()
 }
 
+#[expect(clippy::return_self_not_must_use, reason = "an assertion is made for its panic")]
 impl<'a> Expect<'a> {
     fn services(self) -> &'a [ServicePlan] {
         match self.subject {
@@ -68,17 +75,14 @@ impl<'a> Expect<'a> {
 
     /// Narrows to one service, which has to be in the plan.
     #[track_caller]
+    #[must_use = "it asserts nothing until it is asked to"]
     pub fn service(self, name: &str) -> Self {
-        match self.services().iter().find(|service| service.goal.service().as_str() == name) {
-            Some(service) => Self { subject: Subject::Service(service) },
-            None => {
-                let known: Vec<_> = self.services().iter().map(|service| service.goal.service().as_str()).collect();
-                self.fail(
-                    &format!("the service {name} in the plan"),
-                    &Finding { round: None, what: format!("it is about: {}", known.join(", ")) },
-                )
-            }
+        if let Some(service) = self.services().iter().find(|service| service.goal.service().as_str() == name) {
+            return Self { subject: Subject::Service(service) };
         }
+        let known: Vec<_> = self.services().iter().map(|service| service.goal.service().as_str()).collect();
+        let finding = Finding { round: None, what: format!("it is about: {}", known.join(", ")) };
+        self.fail(&format!("the service {name} in the plan"), &finding)
     }
 
     /// Nothing is done.
@@ -152,9 +156,10 @@ impl<'a> Expect<'a> {
     pub fn rolls_back_to(self, revision: impl AsRef<str>) -> Self {
         let revision = revision.as_ref();
         let expected = format!("a way back to {revision}");
-        self.rolls_back(&expected, |rollback| {
-            matches!(rollback, Rollback::To { revision: to, .. } if to.as_str().starts_with(revision))
-        })
+        self.rolls_back(
+            &expected,
+            |rollback| matches!(rollback, Rollback::To { revision: to, .. } if to.as_str().starts_with(revision)),
+        )
     }
 
     /// Going back means removing the service: nothing was deployed before.
@@ -187,7 +192,8 @@ impl<'a> Expect<'a> {
     #[track_caller]
     fn rolls_back(self, expected: &str, is_so: impl Fn(&Rollback) -> bool) -> Self {
         self.none(expected, |service| {
-            let what = || format!("{} goes back {}", service.goal.service(), fact::rollback_in_words(&service.rollback));
+            let what =
+                || format!("{} goes back {}", service.goal.service(), fact::rollback_in_words(&service.rollback));
             (!is_so(&service.rollback)).then(|| Finding { round: None, what: what() })
         })
     }

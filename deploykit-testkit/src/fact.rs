@@ -46,6 +46,12 @@ pub(crate) fn first_replacement(plan: &ServicePlan) -> Option<Finding> {
     })
 }
 
+/// Whether what runs is replaced or removed.
+pub(crate) fn takes_away(plan: &ServicePlan) -> bool {
+    let removes = plan.goal.spec().is_none() && !plan.rounds.is_empty();
+    removes || first_replacement(plan).is_some()
+}
+
 /// A field changed that takes new instances, or instances are replaced for whatever reason.
 pub(crate) fn first_not_in_place(plan: &ServicePlan) -> Option<Finding> {
     let replacing = plan.changes.iter().find(|change| change.class == ChangeClass::Replaces);
@@ -96,8 +102,7 @@ pub(crate) fn first_below(plan: &ServicePlan, floor: u32) -> Option<Finding> {
 pub(crate) fn first_above(plan: &ServicePlan, ceiling: u32) -> Option<Finding> {
     let above = plan.rounds.iter().enumerate().find(|(_, round)| round.after.total > ceiling);
     above.map(|(index, round)| {
-        let what =
-            format!("{} has {} instances after: {}", plan.goal.service(), round.after.total, steps_of(round));
+        let what = format!("{} has {} instances after: {}", plan.goal.service(), round.after.total, steps_of(round));
         Finding::in_round(index, what)
     })
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use deploykit_core::ServiceName;
-use deploykit_core::plan::{Plan, ServicePlan};
+use deploykit_core::plan::{Plan, Rollback, ServicePlan};
 
 use crate::fact::{self, Finding};
 
@@ -14,16 +14,18 @@ type Check = Arc<dyn Fn(&Plan) -> Vec<Violation> + Send + Sync>;
 /// A rule that every plan has to keep.
 ///
 /// ```
-/// # use deploykit_testkit::doc::plan_of_a_new_log_level as planned;
-/// use deploykit_testkit::{Policy, Violation, check_policies};
+/// use deploykit_core::spec::{Artifact, ServiceSpec};
+/// use deploykit_testkit::{Policy, Violation, check_policies, plan_change};
 ///
 /// let owned = Policy::for_each_service("every service says whose it is", |service| {
 ///     let spec = service.goal.spec()?.spec();
 ///     let missing = !spec.labels.contains_key("team");
 ///     missing.then(|| Violation::new("the label `team` is missing"))
 /// });
-/// let error = check_policies(&planned(), &[owned, Policy::never_below(1)]).unwrap_err();
+/// let plan = plan_change([], [ServiceSpec::builder("orders", Artifact::image("shop/orders:1")).build()?])?;
+/// let error = check_policies(&plan, &[owned, Policy::never_below(1)]).unwrap_err();
 /// assert_eq!(error.to_string(), "orders: every service says whose it is: the label `team` is missing");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Policy {
@@ -89,12 +91,10 @@ impl Policy {
         })
     }
 
-    /// There is a way back from whatever is done.
+    /// There is a way back wherever running instances are replaced or removed.
     pub fn can_roll_back() -> Self {
         Self::for_each_service("there is a way back", |service| match &service.rollback {
-            deploykit_core::plan::Rollback::Impossible { reason } if !service.rounds.is_empty() => {
-                Some(Violation::new(reason.clone()))
-            }
+            Rollback::Impossible { reason } if fact::takes_away(service) => Some(Violation::new(reason.clone())),
             _ => None,
         })
     }

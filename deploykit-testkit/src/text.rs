@@ -1,6 +1,6 @@
 //! The text of a plan with names in place of digests, so that it stays the same.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use deploykit_core::plan::{Plan, ServicePlan};
 
@@ -21,13 +21,13 @@ pub trait PlanText {
 
 impl PlanText for Plan {
     fn plan_text(&self) -> String {
-        self.to_string()
+        format!("{self:#?}")
     }
 }
 
 impl PlanText for ServicePlan {
     fn plan_text(&self) -> String {
-        Plan { services: vec![self.clone()] }.to_string()
+        Plan { services: vec![self.clone()] }.plan_text()
     }
 }
 
@@ -68,32 +68,35 @@ struct Kind {
     name: &'static str,
 }
 
-const KINDS: [Kind; 2] = [
-    Kind { prefix: "r1-", shortest: 12, name: "revision" },
-    Kind { prefix: "k1-", shortest: 12, name: "secret" },
-];
+const KINDS: [Kind; 2] =
+    [Kind { prefix: "r1-", shortest: 12, name: "revision" }, Kind { prefix: "k1-", shortest: 12, name: "secret" }];
 
-/// Puts names in place of digests, the same for the same.
-pub(crate) fn name_digests(text: &str) -> String {
+/// Puts names in place of the digests in a text, the same for the same: `[revision-1]`, `[secret-1]`.
+///
+/// ```
+/// use deploykit_testkit::name_digests;
+///
+/// let text = "start orders-r1-3f2a9c01be77-0, stop orders-r1-77aa01be3f2a-0, stop orders-r1-77aa01be3f2a-1";
+/// let named = "start orders-[revision-1]-0, stop orders-[revision-2]-0, stop orders-[revision-2]-1";
+/// assert_eq!(name_digests(text), named);
+/// ```
+pub fn name_digests(text: &str) -> String {
     let mut named = String::with_capacity(text.len());
     let mut known: [Vec<&str>; KINDS.len()] = Default::default();
     let mut rest = text;
     while let Some(char) = rest.chars().next() {
         let digest = KINDS.iter().zip(&mut known).find_map(|(kind, known)| Some((kind, known, digest_at(rest, kind)?)));
-        let length = match digest {
-            Some((kind, known, digits)) => {
-                let short = &digits[..kind.shortest];
-                let number = known.iter().position(|other| *other == short).unwrap_or_else(|| {
-                    known.push(short);
-                    known.len() - 1
-                });
-                named.push_str(&format!("[{}-{}]", kind.name, number + 1));
-                kind.prefix.len() + digits.len()
-            }
-            None => {
-                named.push(char);
-                char.len_utf8()
-            }
+        let length = if let Some((kind, known, digits)) = digest {
+            let short = &digits[..kind.shortest];
+            let number = known.iter().position(|other| *other == short).unwrap_or_else(|| {
+                known.push(short);
+                known.len() - 1
+            });
+            let _ = write!(named, "[{}-{}]", kind.name, number + 1);
+            kind.prefix.len() + digits.len()
+        } else {
+            named.push(char);
+            char.len_utf8()
         };
         rest = &rest[length..];
     }
