@@ -7,6 +7,7 @@ mod deny;
 mod deps;
 mod files;
 mod fuzz;
+mod mutants;
 mod run;
 mod stage;
 mod tests_stage;
@@ -46,6 +47,11 @@ enum Task {
         #[arg(long, default_value_t = 1000)]
         seeds: u64,
     },
+    /// Break the planner on purpose, in one way after the other, and see that its tests notice.
+    Mutants {
+        /// Only those whose description contains this.
+        filter: Option<String>,
+    },
     /// Fuzz each target for its share of the time; needs cargo-fuzz and a nightly toolchain.
     Fuzz {
         /// How long to fuzz in all.
@@ -70,6 +76,7 @@ fn main() -> ExitCode {
         Task::Test(args) => return test(args),
         Task::Bench { filter } => bench(filter.as_deref()),
         Task::Sim { seeds } => sim(seeds),
+        Task::Mutants { filter } => mutants::hunt(filter.as_deref()),
         Task::Fuzz { minutes, target } => fuzz::fuzz(minutes * 60, target.as_deref()),
         Task::Testbed => {
             println!("There are no live targets yet. The in-memory target, which all tests run on, needs nothing.");
