@@ -1,6 +1,18 @@
 //! What differs between what is wanted and what there is, field by field.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+mod class;
+mod drift;
+mod leaf;
+mod spec;
+
+use crate::goal::Goal;
+use crate::observed::{Drift, Observed};
+
+pub use class::field_class;
 
 /// One difference between the wanted spec and the one that was deployed last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,15 +42,25 @@ pub enum ChangeClass {
     Replaces,
 }
 
-/// TEMP
-#[derive(Default)]
+/// What differs, and what nobody declared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diff {
-    /// .
+    /// The fields of the wanted spec that are not as they were deployed last, by path.
     pub changes: Vec<Change>,
-    /// .
-    pub drift: Vec<crate::observed::Drift>,
+    /// What is not as the deployment before left it.
+    pub drift: Vec<Drift>,
 }
-/// TEMP
-pub fn diff(_: &crate::goal::Goal, _: &crate::observed::Observed) -> Diff {
-    Diff::default()
+
+/// Compares what is wanted with what was deployed last, and that with what there is.
+///
+/// The changes are those of the wanted spec against the latest record; every field of a new service is one without an
+/// old value. A goal of removing has none. Drift is told against the latest record alone, whatever is wanted now.
+pub fn diff(goal: &Goal, seen: &Observed) -> Diff {
+    let changes = match (goal.spec(), seen.latest_record()) {
+        (None, _) => Vec::new(),
+        (Some(wanted), Some(last)) if Arc::ptr_eq(wanted, &last.spec) || **wanted == *last.spec => Vec::new(),
+        (Some(wanted), Some(last)) => spec::changes(Some(&last.spec), wanted),
+        (Some(wanted), None) => spec::changes_without_record(wanted, seen),
+    };
+    Diff { changes, drift: drift::drift(seen) }
 }

@@ -145,7 +145,7 @@ impl Drive {
     }
 
     /// Takes the lease; `false` if told to stop meanwhile.
-    async fn take_lease(&mut self) -> Result<bool, Box<Failure>> {
+    pub(super) async fn take_lease(&mut self) -> Result<bool, Box<Failure>> {
         let lessor = Lessor {
             deployer: Arc::clone(&self.place.deployer),
             service: self.service.clone(),

@@ -57,8 +57,8 @@ pub enum RunError {
         now: String,
     },
     /// The gate could not be opened.
-    #[error("{0}")]
-    Failed(#[source] Box<Failure>),
+    #[error("{}", .0.report())]
+    Failed(Box<Failure>),
     /// The executor was told to stop.
     #[error("told to stop before anything was begun")]
     Cancelled,

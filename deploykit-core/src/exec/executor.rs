@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::drive::observe;
+use super::drive::{Drive, Place, observe};
 use super::events::{EventStream, Events};
 use super::options::Options;
 use super::pinning::pin;
@@ -237,6 +237,18 @@ impl Executor {
         let goal = rollback_goal(&seen, to).map_err(|error| RunError::Rollback { service: service.clone(), error })?;
         let plan = self.plan_seen(vec![(goal, target)], &BTreeMap::from([(service.clone(), seen)]))?;
         self.carry_out_fresh(&plan).await
+    }
+
+    /// Opens the gate that a release waits at, and returns its stage; the next [`deploy`](Self::deploy) goes on.
+    ///
+    /// # Errors
+    /// [`RunError::NotAtGate`] if it does not wait at one; [`RunError`].
+    pub async fn promote(&self, service: &ServiceName) -> Result<u32, RunError> {
+        let (target, seen) = self.find(service).await?;
+        let (_, deployer) = self.targets.choose(Some(&target))?;
+        let place = Place::new(Arc::clone(deployer), [service.clone()]);
+        let promoting = Drive::new(Arc::clone(&self.core), place, seen).promote();
+        self.core.abort.run_until_cancelled(promoting).await.unwrap_or(Err(RunError::Cancelled))
     }
 
     /// What there is of these services, or of all if none is named; a service may be on more than one target.

@@ -16,6 +16,7 @@ mod options;
 mod outcome;
 mod pinning;
 mod progress;
+mod promote;
 mod pursue;
 mod round;
 mod run;

@@ -201,6 +201,9 @@ impl Drive {
     /// Sleeps for so long, or until something changes, the lease moves or it is told to stop.
     async fn pause(&mut self, time: Duration, or_changes: bool) -> Result<Go, Box<Failure>> {
         let Some(mut lease) = self.lease.as_ref().map(super::lease::Keeper::watch) else { return Ok(Go::Stop) };
+        if let Hold::Lost(error) = &*lease.borrow() {
+            return Err(self.lease_lost(error));
+        }
         let settled = self.seen_at + SETTLE;
         tokio::select! {
             biased;

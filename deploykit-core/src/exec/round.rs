@@ -100,7 +100,7 @@ impl Drive {
 
     async fn take_steps(&mut self, share: &Arc<Share>, open: &mut Open, road: &mut Road) -> RoundEnd {
         let Some(mut lease) = self.lease.as_ref().map(Keeper::watch) else { return RoundEnd::Interrupted };
-        let stop = self.core.stop.clone();
+        let told = self.core.stop.clone();
         let limit = self.core.options.steps_per_service;
         // Set when nobody waits any more.
         let unwanted = CancellationToken::new();
@@ -143,7 +143,7 @@ impl Drive {
                         open.failed = Some(RoundEnd::Failed(failure));
                     }
                 },
-                () = stop.cancelled(), if finish_by.is_none() => {
+                () = told.cancelled(), if finish_by.is_none() => {
                     unwanted.cancel();
                     finish_by = Some(Instant::now() + self.core.options.finish_within);
                 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod basis;
 mod books;
 mod draft;
 mod fleet;
@@ -32,6 +33,7 @@ use crate::time::Timestamp;
 use crate::traffic::Shares;
 use crate::units::duration;
 
+pub use basis::{Moved, StalePlan};
 pub use preview::{PUBLISH_LIMIT, STEP_LIMIT, next, preview};
 pub use rollback::{RollbackError, rollback_goal, undo_goal};
 pub use support::support;

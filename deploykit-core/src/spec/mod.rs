@@ -9,10 +9,12 @@ mod check;
 mod expose;
 #[cfg(feature = "files")]
 pub mod file;
-mod nearest;
 mod probe;
+#[cfg(feature = "schema")]
+mod schema;
 mod service;
 mod strategy;
+mod text;
 mod workload;
 
 pub use artifact::{
@@ -24,6 +26,8 @@ pub use check::check_set;
 pub use expose::{Expose, HttpExpose};
 pub use probe::{ExecProbe, GrpcProbe, HttpProbe, Probe, ProbeKind, Probes, TcpProbe};
 pub(crate) use service::DEFAULT_DEADLINE;
+#[cfg(feature = "schema")]
+pub use schema::schema;
 pub use service::{Autoscale, OnFailure, Scale, ServiceSpec};
 pub use strategy::{BlueGreen, Canary, Gate, MatchRule, Rolling, Stage, Strategy};
 pub use workload::{AddressOf, EnvValue, FileSpec, Port, Protocol, Resources, SecretSource, Shutdown};

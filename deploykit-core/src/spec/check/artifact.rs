@@ -39,7 +39,7 @@ fn check_image(image: &ImageArtifact, found: &mut Found<'_>) {
         let path = format!("artifact.image.build.args.{name}");
         if name.is_empty() || name.contains(['=', '\0']) || name.contains(char::is_whitespace) {
             let hint = "write the name of an `ARG` of the Dockerfile";
-            found.add(&*path, "a build argument's name is not empty and has no `=` or spaces", hint);
+            found.add(&path, "a build argument's name is not empty and has no `=` or spaces", hint);
         }
         found.no_nul(&path, value);
     }

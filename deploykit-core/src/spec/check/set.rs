@@ -5,7 +5,7 @@ use super::problems;
 use crate::name::PortName;
 use crate::name::ServiceName;
 use crate::problem::{Location, Problem, SpecError};
-use crate::spec::nearest::nearest;
+use crate::spec::text::nearest;
 use crate::spec::{AddressOf, Artifact, EnvValue, ServiceSpec};
 
 /// Checks specs that are deployed together: each of them, and that no name comes twice, no circle of dependencies,

@@ -19,7 +19,7 @@ pub(super) fn check(spec: &ServiceSpec, found: &mut Found<'_>) {
     for (name, source) in &spec.secrets {
         let path = format!("secrets.{name}");
         if spec.env.contains_key(name) {
-            found.add(&*path, "`env` has a variable of this name too", "keep one of the two");
+            found.add(&path, "`env` has a variable of this name too", "keep one of the two");
         }
         check_source(&path, source, found);
     }
@@ -50,7 +50,7 @@ fn check_value(name: &VarName, value: &EnvValue, found: &mut Found<'_>) {
     if text.len() + name.as_str().len() + 2 > LONGEST_VALUE {
         let message =
             format!("a variable holds at most {} KiB, this one {}", LONGEST_VALUE >> 10, text.len().div_ceil(1024));
-        found.add(&*path, message, "put long texts into `files`");
+        found.add(&path, message, "put long texts into `files`");
     }
     found.no_nul(&path, text);
 }
@@ -104,10 +104,10 @@ fn check_files(files: &BTreeMap<String, FileSpec>, found: &mut Found<'_>) {
     for (path, file) in files {
         let field = format!("files.{path}");
         match normal_form(path) {
-            Err((message, hint)) => found.add(&*field, message, hint),
+            Err((message, hint)) => found.add(&field, message, hint),
             Ok(form) => {
                 if let Some(other) = normal.insert(form, path) {
-                    found.add(&*field, format!("`{other}` is the same file"), "keep one of the two");
+                    found.add(&field, format!("`{other}` is the same file"), "keep one of the two");
                 }
             }
         }

@@ -5,7 +5,7 @@ use serde::forward_to_deserialize_any;
 
 use super::error::{DecodeError, EMPTY};
 use super::node::{Entry, Kind, Node, Segment};
-use crate::spec::nearest::enumerate;
+use crate::spec::text::enumerate;
 
 /// Decodes a value. Errors have no place yet: whoever knows the way to the value adds it.
 #[derive(Clone, Copy)]

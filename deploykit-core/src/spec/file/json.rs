@@ -8,10 +8,11 @@ use jsonc_parser::errors::{ParseError, ParseErrorKind};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 use super::node::{
-    Budget, Entry, Kind, MAX_DEPTH, Node, Parsed, Place, Segment, Source, Tree, clip, path_text, too_deep,
+    Budget, Entry, Kind, MAX_DEPTH, MAX_PROBLEMS, Node, Parsed, Place, Segment, Source, Tree, path_text, too_deep,
 };
 use super::scalar;
 use crate::problem::Problem;
+use crate::spec::text::clip;
 
 const STRICT: ParseOptions = ParseOptions {
     allow_comments: false,
@@ -71,6 +72,9 @@ fn syntax(source: Source<'_>, error: &ParseError) -> Problem {
         ParseErrorKind::ExpectedStringObjectProperty | ParseErrorKind::UnexpectedWord => {
             problem.with_hint("write names and strings in double quotes")
         }
+        ParseErrorKind::ExpectedComma => problem.with_hint("put a comma between fields and between items"),
+        ParseErrorKind::UnterminatedObject => problem.with_hint("close it with `}`"),
+        ParseErrorKind::UnterminatedArray => problem.with_hint("close it with `]`"),
         _ => problem,
     }
 }
@@ -124,10 +128,12 @@ impl Builder<'_> {
             let key_place = Place::Byte(property.name.range().start);
             let key = property.name.into_string();
             if let Some(first) = seen.get(&key) {
-                let line = self.source.location(*first).line;
-                let message = format!("`{}` is given twice, first on line {line}", clip(&key));
-                let problem = self.problem(key_place, (message, "keep one of the two".to_owned()));
-                self.problems.push(problem);
+                if self.problems.len() < MAX_PROBLEMS {
+                    let line = self.source.location(*first).line;
+                    let message = format!("`{}` is given twice, first on line {line}", clip(&key));
+                    let problem = self.problem(key_place, (message, "keep one of the two".to_owned()));
+                    self.problems.push(problem);
+                }
                 continue;
             }
             seen.insert(key.clone(), key_place);

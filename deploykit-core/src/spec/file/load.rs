@@ -9,6 +9,9 @@ use crate::problem::{Problem, SpecError};
 use crate::spec::check::{LONGEST_FILE, problems, set_problems};
 use crate::spec::{Artifact, BuildCommand, SecretSource, ServiceSpec};
 
+/// How many problems of one file are reported before the rest of its documents is left alone.
+const MAX_PROBLEMS_OF_FILE: usize = 200;
+
 /// A format of spec files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -155,6 +158,11 @@ impl Files {
         }
         let mut documents = Vec::new();
         for tree in parsed.trees {
+            if problems.len() >= MAX_PROBLEMS_OF_FILE {
+                let message = format!("there are more than {MAX_PROBLEMS_OF_FILE} problems; the others are not shown");
+                problems.push(source.problem(tree.root.place, String::new(), message));
+                break;
+            }
             match document::decode(source, tree) {
                 Ok((root, spec)) => documents.push(Document { source: index, root, spec }),
                 Err(found) => problems.extend(found),

@@ -3,11 +3,14 @@
 use std::fmt::Write as _;
 
 use crate::problem::{Location, Problem};
+use crate::spec::text::{clip, one_line};
 
 /// How deep values may be nested, the document itself counted.
 pub(super) const MAX_DEPTH: usize = 64;
 /// How long a file may be, and the text of one once its aliases are written out.
 pub(super) const MAX_BYTES: usize = 4 << 20;
+/// How many problems of one document are reported.
+pub(super) const MAX_PROBLEMS: usize = 50;
 /// How many values a file may hold, those of its aliases counted wherever they are used.
 pub(super) const MAX_NODES: usize = 100_000;
 
@@ -71,8 +74,13 @@ pub(super) enum Segment {
 
 /// A path as a person writes it: `stages[1].share`.
 pub(super) fn path_text<'s>(segments: impl IntoIterator<Item = &'s Segment>) -> String {
+    const MOST: usize = 120;
     let mut path = String::new();
     for segment in segments {
+        if path.len() > MOST {
+            path.push('…');
+            break;
+        }
         match segment {
             Segment::Key(key) if path.is_empty() => path.push_str(&clip(key)),
             Segment::Key(key) => {
@@ -85,31 +93,6 @@ pub(super) fn path_text<'s>(segments: impl IntoIterator<Item = &'s Segment>) -> 
         }
     }
     path
-}
-
-/// The beginning of a text, on one line.
-pub(super) fn clip(text: &str) -> String {
-    const MOST: usize = 80;
-    let mut shown: String = text.chars().take(MOST).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    one_line(&shown)
-}
-
-/// The text with everything escaped that is not printed on the line.
-pub(super) fn one_line(text: &str) -> String {
-    if !text.contains(char::is_control) {
-        return text.to_owned();
-    }
-    text.chars().fold(String::with_capacity(text.len() + 8), |mut line, c| {
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-        line
-    })
 }
 
 impl Node {
@@ -166,7 +149,7 @@ impl Node {
                 (node, place, rest) = (item, item.place, after);
             } else {
                 let fits = |key: &str| {
-                    let after = rest.strip_prefix(key)?;
+                    let after = rest.strip_prefix(&*one_line(key))?;
                     (after.is_empty() || after.starts_with(['.', '['])).then_some(after)
                 };
                 let fitting = node.entries().iter().filter_map(|entry| Some((entry, fits(&entry.key)?)));

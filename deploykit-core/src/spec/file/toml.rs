@@ -3,11 +3,10 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::node::{
-    Budget, Entry, Kind, MAX_DEPTH, Node, Parsed, Place, Segment, Source, Tree, clip, path_text, too_deep,
-};
+use super::node::{Budget, Entry, Kind, MAX_DEPTH, Node, Parsed, Place, Segment, Source, Tree, path_text, too_deep};
 use super::scalar;
 use crate::problem::Problem;
+use crate::spec::text::clip;
 
 /// Reads a TOML text.
 pub(super) fn parse(source: Source<'_>) -> Parsed {

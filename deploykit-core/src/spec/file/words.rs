@@ -1,6 +1,7 @@
 //! What a type error says to the person who wrote the file.
 
-use super::node::{Kind, Node, clip};
+use super::node::{Kind, Node};
+use crate::spec::text::clip;
 
 /// What a value is, in words.
 pub(super) fn found(node: &Node) -> String {

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::node::{
-    Budget, Entry, Kind, MAX_DEPTH, Node, Parsed, Place, Segment, Source, Tree, clip, path_text, too_deep,
+    Budget, Entry, Kind, MAX_DEPTH, MAX_PROBLEMS, Node, Parsed, Place, Segment, Source, Tree, path_text, too_deep,
 };
 use super::scalar;
 use crate::problem::Problem;
+use crate::spec::text::clip;
 
 /// Reads the documents of a YAML text; empty ones are passed over.
 pub(super) fn parse(source: Source<'_>) -> Parsed {
@@ -48,6 +49,7 @@ fn syntax(source: Source<'_>, error: &ScanError) -> Problem {
         ("',' or ']'", "close the list with `]`, and put commas between its items"),
         ("quoted scalar", "check the quotes and the characters after `\\`"),
         ("unexpected end", "close every quote and bracket"),
+        ("flow construct", "close the map or list above with `}` or `]`, or indent what belongs to it"),
     ];
     match hints.iter().find(|(part, _)| info.contains(part)) {
         Some((_, hint)) => problem.with_hint(*hint),
@@ -107,13 +109,18 @@ impl<'t> Builder<'t> {
             }
             Event::Alias(anchor) => self.alias(anchor, place),
             Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(tag.as_deref(), place);
                 let plain = style == ScalarStyle::Plain;
                 self.spend(1, text.len(), place)?;
                 if plain && text == "<<" && self.wants_key() {
                     return self.merge_key(place);
                 }
-                let kind = if plain { scalar::resolve(&text) } else { Kind::Text };
+                self.refuse_tag(tag.as_deref(), place);
+                let kind = match tag {
+                    // Whatever it was to be, nothing else is said about it.
+                    Some(_) => Kind::Cut,
+                    None if plain => scalar::resolve(&text),
+                    None => Kind::Text,
+                };
                 self.finish(Node::scalar(place, kind, text), anchor)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -160,8 +167,10 @@ impl<'t> Builder<'t> {
     }
 
     fn note(&mut self, place: Place, words: (impl Into<String>, impl Into<String>)) {
-        let problem = self.problem(place, words);
-        self.problems.push(problem);
+        if self.problems.len() < MAX_PROBLEMS {
+            let problem = self.problem(place, words);
+            self.problems.push(problem);
+        }
     }
 
     fn spend(&mut self, nodes: usize, text: usize, place: Place) -> Result<(), Box<Problem>> {
@@ -169,11 +178,10 @@ impl<'t> Builder<'t> {
     }
 
     fn refuse_tag(&mut self, tag: Option<&Tag>, place: Place) {
-        if let Some(tag) = tag {
-            let shown = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
-            let message = format!("tags such as `{}` are not supported", clip(&shown));
-            self.note(place, (message, "take the tag away; put the value in quotes if it is a string"));
-        }
+        let Some(tag) = tag else { return };
+        let shown = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
+        let message = format!("tags such as `{}` are not supported", clip(&shown));
+        self.note(place, (message, "take the tag away; put the value in quotes if it is a string"));
     }
 
     fn wants_key(&self) -> bool {
@@ -303,7 +311,8 @@ mod tests {
 
     #[test]
     fn a_small_bomb_is_refused_before_it_unfolds() {
-        let text: String = (0..30).map(|level| format!("a{level}: &a{level} [{}]\n", above(level, 9))).collect();
+        let lines = (0..30).map(|level| format!("a{level}: &a{level} [{}]\n", above(level, 9)));
+        let text = lines.collect::<Vec<_>>().concat();
         let found = problems(&text);
         assert_eq!(found.len(), 1);
         assert!(found[0].contains("more than 100000 values"), "{found:?}");
@@ -317,7 +326,8 @@ mod tests {
 
     #[test]
     fn aliases_do_not_nest_deeper_than_values_may() {
-        let text: String = (0..100).map(|level| format!("a{level}: &a{level} [{}]\n", above(level, 1))).collect();
+        let lines = (0..100).map(|level| format!("a{level}: &a{level} [{}]\n", above(level, 1)));
+        let text = lines.collect::<Vec<_>>().concat();
         let found = problems(&text);
         assert!(found[0].contains("nested more than 64 deep"), "{found:?}");
         assert!(problems(&"[".repeat(200))[0].contains("nested more than 64 deep"));
