@@ -177,7 +177,7 @@ impl Drive {
         };
         // Best effort: a failure without log lines is better than none.
         let reading = tokio::time::timeout(LOG_PATIENCE, reading);
-        self.core.stop.run_until_cancelled(reading).await;
+        self.stop.run_until_cancelled(reading).await;
         if !lines.is_empty() {
             cause.logs = lines.iter().map(|line| blot(line, &values)).collect();
             cause.logs_of = Some(instance);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::changes::ChangeHub;
 use super::executor::Core;
@@ -18,7 +19,7 @@ use crate::event::EventKind;
 use crate::goal::Goal;
 use crate::name::{ServiceName, TargetName};
 use crate::observed::Observed;
-use crate::plan::{Decision, WaitReason, next};
+use crate::plan::{Decision, ServicePlan, WaitReason, next};
 use crate::target::Deployer;
 
 /// A target, as the services of a run share it.
@@ -69,10 +70,15 @@ pub(super) struct Drive {
     pub(super) lease: Option<Keeper>,
     pub(super) signal: watch::Receiver<()>,
     pub(super) tally: Tally,
+    /// Set when nothing new may be begun.
+    pub(super) stop: CancellationToken,
+    /// The plan that has to hold still when the lease is taken.
+    bound: Option<ServicePlan>,
 }
 
 impl Drive {
     pub(super) fn new(core: Arc<Core>, place: Arc<Place>, first: Observed) -> Self {
+        let stop = core.stop.child_token();
         Self {
             core,
             place,
@@ -83,7 +89,32 @@ impl Drive {
             lease: None,
             signal: watch::Sender::new(()).subscribe(),
             tally: Tally::default(),
+            stop,
+            bound: None,
         }
+    }
+
+    /// What stops this service alone.
+    pub(super) fn stopper(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Refuses to begin if another deployer has moved what this plan rests on.
+    pub(super) fn bound_to(mut self, plan: Option<ServicePlan>) -> Self {
+        self.bound = plan;
+        self
+    }
+
+    /// Looks, under the lease, whether another deployer came first.
+    pub(super) fn check_bound(&mut self) -> Result<(), Box<Failure>> {
+        let Some(plan) = self.bound.take() else { return Ok(()) };
+        // An instance that became unhealthy meanwhile, perhaps because of a service that this one comes after, is no
+        // reason not to go on.
+        let decisive = ["records.", "platform.submitted.", "traffic.shares", "traffic.test_users"];
+        let moved = plan.moved(&self.seen).into_iter();
+        let mut moved = moved.filter(|moved| decisive.iter().any(|path| moved.path.starts_with(path)));
+        let Some(first) = moved.next() else { return Ok(()) };
+        Err(self.failure("begin", FailureKind::Stale).with_text(first))
     }
 
     /// Brings the service to its goal, or to another end.
@@ -114,9 +145,8 @@ impl Drive {
             let cause = self.failure("take the lease", FailureKind::Held);
             return Outcome::Halted { cause: cause.with_text("this executor is at work on the service already") };
         };
-        let changes =
-            self.place.changes.listen(&self.service, &self.place.deployer, &self.core.options, &self.core.events);
-        self.signal = changes.await;
+        self.place.changes.open(&self.place.deployer, &self.core.options, &self.core.events).await;
+        self.signal = self.place.changes.of(&self.service);
         match self.take_lease().await {
             Ok(true) => {}
             Ok(false) => return self.cancelled(),
@@ -157,7 +187,7 @@ impl Drive {
         let patience = self.core.options.wait_for_lease;
         loop {
             let asked = Instant::now();
-            let Some(answer) = self.core.stop.run_until_cancelled(lessor.acquire()).await else { return Ok(false) };
+            let Some(answer) = self.stop.run_until_cancelled(lessor.acquire()).await else { return Ok(false) };
             let error = match answer {
                 Ok(lease) => {
                     self.emit(EventKind::LeaseTaken { holder: lease.holder.clone(), token: lease.token });
@@ -178,7 +208,7 @@ impl Drive {
                     return Err(self.failure("take the lease", kind).with_error(&error).with_waited(waited));
                 }
             };
-            if self.core.stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
+            if self.stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
                 return Ok(false);
             }
         }
@@ -191,7 +221,7 @@ impl Drive {
     /// Looks at the service once. Dropped when told to stop.
     pub(super) async fn look(&mut self) -> Option<Result<()>> {
         let looked = observe_one(&self.place, &self.service, self.core.options.step_timeout);
-        let seen = match self.core.stop.run_until_cancelled(looked).await? {
+        let seen = match self.stop.run_until_cancelled(looked).await? {
             Ok(seen) => seen,
             Err(error) => return Some(Err(error)),
         };
