@@ -25,9 +25,9 @@ pub use build::{ServiceBuilder, Written};
 pub use check::check_set;
 pub use expose::{Expose, HttpExpose};
 pub use probe::{ExecProbe, GrpcProbe, HttpProbe, Probe, ProbeKind, Probes, TcpProbe};
-pub(crate) use service::DEFAULT_DEADLINE;
 #[cfg(feature = "schema")]
 pub use schema::schema;
+pub(crate) use service::DEFAULT_DEADLINE;
 pub use service::{Autoscale, OnFailure, Scale, ServiceSpec};
 pub use strategy::{BlueGreen, Canary, Gate, MatchRule, Rolling, Stage, Strategy};
 pub use workload::{AddressOf, EnvValue, FileSpec, Port, Protocol, Resources, SecretSource, Shutdown};
