@@ -56,6 +56,7 @@ fn syntax(source: Source<'_>, error: &ScanError) -> Problem {
         ("',' or '}'", "close the map with `}`, and put commas between its fields"),
         ("',' or ']'", "close the list with `]`, and put commas between its items"),
         ("quoted scalar", "check the quotes and the characters after `\\`"),
+        ("misplaced bracket", "take it out, or open one before it"),
         ("unexpected end", "close every quote and bracket"),
         ("flow construct", "close the map or list above with `}` or `]`, or indent what belongs to it"),
     ];
