@@ -1,6 +1,8 @@
 //! deploykit's core.
 pub mod action;
 pub mod capability;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod diff;
 pub mod error;
 pub mod event;
@@ -14,6 +16,7 @@ pub mod pin;
 pub mod plan;
 pub mod problem;
 pub mod record;
+pub mod render;
 pub mod revision;
 pub mod spec;
 pub mod target;

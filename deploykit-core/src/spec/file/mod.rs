@@ -20,9 +20,12 @@ mod error;
 mod json;
 mod load;
 mod node;
+mod resolve;
 mod scalar;
+mod sources;
 mod toml;
 mod words;
 mod yaml;
 
-pub use load::{Format, load, parse};
+pub use load::{Format, load, load_with_sources, parse};
+pub use sources::Sources;

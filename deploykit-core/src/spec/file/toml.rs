@@ -11,7 +11,16 @@ use crate::spec::text::clip;
 /// Reads a TOML text.
 pub(super) fn parse(source: Source<'_>) -> Parsed {
     const MOST_SYNTAX_PROBLEMS: usize = 20;
-    let (table, errors) = DeTable::parse_recoverable(source.text);
+    /// A longer text could have more problems than fit into memory.
+    const LONGEST_FOR_ALL_PROBLEMS: usize = 256 << 10;
+    let (table, errors) = if source.text.len() <= LONGEST_FOR_ALL_PROBLEMS {
+        DeTable::parse_recoverable(source.text)
+    } else {
+        match DeTable::parse(source.text) {
+            Ok(table) => (table, Vec::new()),
+            Err(error) => (Spanned::new(0..0, DeTable::new()), vec![error]),
+        }
+    };
     if !errors.is_empty() {
         let problems = errors.iter().take(MOST_SYNTAX_PROBLEMS).map(|error| syntax(source, error)).collect();
         return Parsed { trees: Vec::new(), problems };
