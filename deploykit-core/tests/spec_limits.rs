@@ -55,7 +55,7 @@ fn hostile_files_end_in_a_few_problems() {
             }),
         ),
         (200, Format::Json, format!("[{}{SPEC}\"history\":1}}]", format!("{SPEC}\"history\":1}},").repeat(12_000))),
-        (202, Format::Json, format!("[{}{SPEC}\"history\":0}}]", format!("{SPEC}\"history\":0}},").repeat(12_000))),
+        (402, Format::Json, format!("[{}{SPEC}\"history\":0}}]", format!("{SPEC}\"history\":0}},").repeat(12_000))),
         (1, Format::Toml, filled("", "a=1\n")),
         (1, Format::Toml, filled("", "=")),
         (1, Format::Toml, filled("a=", "[")),

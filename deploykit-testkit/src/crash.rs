@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use deploykit_core::exec::{Outcome, Report};
-use deploykit_core::memory::{Faults, MemoryTarget, World};
-use deploykit_core::{Observed, Phase, Record, RecordStatus, ServiceName, ServiceSpec, State};
+use deploykit_core::memory::{Faults, Guarantees, MemoryTarget, World};
+use deploykit_core::{Observed, Phase, PinnedSpec, Record, RecordStatus, ServiceName, ServiceSpec, State};
 
 use crate::sandbox::{Sandbox, SandboxError, executor, in_virtual_time};
 
@@ -103,6 +103,7 @@ impl Sandbox {
             let target = self.begin(None).await?;
             let world = target.world();
             let target = self.begin(Some(world.clone())).await?;
+            watch(&target, &world, &specs).await?;
             let report = executor(&target).deploy(specs.clone()).await?;
             let mut failures = Vec::new();
             let problems = broken(&target, &report);
@@ -129,6 +130,7 @@ impl Sandbox {
         wanted: &End,
     ) -> Result<Vec<String>, SandboxError> {
         let target = self.begin(Some(world.clone())).await?;
+        watch(&target, world, specs).await?;
         target.set_faults(Faults::none().crash_after(after_effects));
         let killed = executor(&target);
         tokio::select! {
@@ -148,9 +150,29 @@ impl Sandbox {
 
 /// Guarantees that were broken.
 fn broken(target: &MemoryTarget, report: &Report) -> Vec<String> {
-    let _ = target;
     let cut = report.services.iter().filter(|(_, service)| service.cut_requests > 0);
-    cut.map(|(name, service)| format!("{name}: {} requests were cut off", service.cut_requests)).collect()
+    let cut = cut.map(|(name, service)| format!("{name}: {} requests were cut off", service.cut_requests));
+    target.violations().iter().map(ToString::to_string).chain(cut).collect()
+}
+
+/// Watches what the change of these services promises.
+async fn watch(target: &MemoryTarget, world: &World, specs: &[ServiceSpec]) -> Result<(), SandboxError> {
+    for after in executor(target).pin(specs.to_vec()).await? {
+        let state = world.services.get(after.service());
+        let running = state.and_then(|state| state.records.values().max_by_key(|record| record.sequence));
+        target.watch_guarantees(guarantees(running.map(|record| &*record.spec), &after));
+    }
+    Ok(())
+}
+
+/// What the change from what runs to a spec promises: the stricter floor and the looser ceiling of the two, since the
+/// number of instances may change with it.
+fn guarantees(before: Option<&PinnedSpec>, after: &PinnedSpec) -> Guarantees {
+    let after = Guarantees::of(after);
+    let Some(before) = before.map(Guarantees::of) else { return after.min_available(0) };
+    let ceiling = before.max_total.max(after.max_total).unwrap_or(u32::MAX);
+    let floor = before.min_available.min(after.min_available);
+    after.max_total(ceiling).min_available(floor)
 }
 
 /// What can be seen of services at the end, apart from when it happened.

@@ -74,10 +74,10 @@ pub(crate) fn changes_in_words(plan: &ServicePlan) -> String {
             ChangeClass::InPlace => "in place",
             ChangeClass::Replaces => "replaces instances",
         };
-        format!("{} ({class})", field_in_words(change))
+        format!("{}, {class}", field_in_words(change))
     };
     let all: Vec<_> = plan.changes.iter().map(words).collect();
-    if all.is_empty() { "no field changes".to_owned() } else { all.join(", ") }
+    if all.is_empty() { "no field changes".to_owned() } else { all.join("; ") }
 }
 
 /// Fewer instances than `floor` are ready, or a smaller number falls, at some point; or at the end.
@@ -144,9 +144,9 @@ fn steps_of(round: &Round) -> String {
 
 fn field_in_words(change: &Change) -> String {
     match (&change.old, &change.new) {
-        (Some(old), Some(new)) => format!("{}: {old} → {new}", change.path),
-        (None, Some(new)) => format!("{}: {new}, which is new", change.path),
-        (Some(old), None) => format!("{}: {old}, which goes away", change.path),
+        (Some(old), Some(new)) => format!("{} ({old} → {new})", change.path),
+        (None, Some(new)) => format!("{} ({new}, which is new)", change.path),
+        (Some(old), None) => format!("{} ({old}, which goes away)", change.path),
         (None, None) => change.path.clone(),
     }
 }

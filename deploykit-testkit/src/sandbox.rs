@@ -130,7 +130,7 @@ impl Sandbox {
             let not_there = || RunError::NotFound { service: service.clone(), targets: Vec::new() };
             let (_, seen) = executor.status(std::slice::from_ref(&service)).await?.pop().ok_or_else(not_there)?;
             let goal = deploykit_core::plan::rollback_goal(&seen, to)
-                .map_err(|error| RunError::Rollback { service: service.clone(), error })?;
+                .map_err(|reason| RunError::Rollback { service: service.clone(), reason })?;
             Ok(executor.plan(vec![goal]).await?)
         })
     }

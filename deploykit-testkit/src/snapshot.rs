@@ -11,9 +11,21 @@
 /// use deploykit_core::spec::{Artifact, ServiceSpec};
 /// use deploykit_testkit::{assert_plan_snapshot, plan_change};
 ///
-/// let spec = ServiceSpec::builder("orders", Artifact::image("shop/orders:1")).replicas(3).build()?;
-/// let plan = plan_change([spec.clone()], [spec])?;
-/// assert_plan_snapshot!(plan, @"");
+/// let orders = |replicas| ServiceSpec::builder("orders", Artifact::image("shop/orders:1")).replicas(replicas).build();
+/// let plan = plan_change([orders(2)?], [orders(3)?])?;
+/// assert_plan_snapshot!(plan, @r"
+/// orders on memory: scale [revision-1], 2 → 3 instances
+///   changes
+///     ~ replicas  2 → 3  in place: instances are added or taken away; the others run on
+///   rounds                                                                           ready  total  traffic  at most
+///     1  record  [revision-1] as deployment 1, under way     changed in place            2      2  even          1m
+///     2  start   [revision-1]-2                              fewer than wanted           2      3  even          1m
+///        waits until [revision-1]-2 is ready
+///     3  admit   [revision-1]-2                              is available                3      3  even          6m
+///     4  record  [revision-1] as deployment 1, complete      deployment is complete      3      3  even          1m
+///   rollback  impossible: no other revision is kept
+/// 1 service: 1 to scale; 4 rounds, 4 steps, at most 9m
+/// ");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[macro_export]

@@ -1,6 +1,6 @@
 //! The text of a plan with names in place of digests, so that it stays the same.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use deploykit_core::plan::{Plan, ServicePlan};
 
@@ -21,13 +21,13 @@ pub trait PlanText {
 
 impl PlanText for Plan {
     fn plan_text(&self) -> String {
-        format!("{self:#?}")
+        self.to_string()
     }
 }
 
 impl PlanText for ServicePlan {
     fn plan_text(&self) -> String {
-        Plan { services: vec![self.clone()] }.plan_text()
+        Plan { services: vec![self.clone()] }.to_string()
     }
 }
 
@@ -71,7 +71,8 @@ struct Kind {
 const KINDS: [Kind; 2] =
     [Kind { prefix: "r1-", shortest: 12, name: "revision" }, Kind { prefix: "k1-", shortest: 12, name: "secret" }];
 
-/// Puts names in place of the digests in a text, the same for the same: `[revision-1]`, `[secret-1]`.
+/// Puts names in place of the digests in a text, the same for the same: `[revision-1]`, `[secret-1]`. Columns stay
+/// aligned: what a name is shorter than the digest is added where the column ends.
 ///
 /// ```
 /// use deploykit_testkit::name_digests;
@@ -84,6 +85,8 @@ pub fn name_digests(text: &str) -> String {
     let mut named = String::with_capacity(text.len());
     let mut known: [Vec<&str>; KINDS.len()] = Default::default();
     let mut rest = text;
+    // So many columns are missing in this line.
+    let mut missing = 0;
     while let Some(char) = rest.chars().next() {
         let digest = KINDS.iter().zip(&mut known).find_map(|(kind, known)| Some((kind, known, digest_at(rest, kind)?)));
         let length = if let Some((kind, known, digits)) = digest {
@@ -92,9 +95,16 @@ pub fn name_digests(text: &str) -> String {
                 known.push(short);
                 known.len() - 1
             });
-            let _ = write!(named, "[{}-{}]", kind.name, number + 1);
-            kind.prefix.len() + digits.len()
+            let name = format!("[{}-{}]", kind.name, number + 1);
+            named.push_str(&name);
+            let length = kind.prefix.len() + digits.len();
+            missing += length.saturating_sub(name.len());
+            length
         } else {
+            if rest.starts_with("  ") || char == '\n' {
+                let columns = std::mem::take(&mut missing);
+                named.extend(std::iter::repeat_n(' ', if char == '\n' { 0 } else { columns }));
+            }
             named.push(char);
             char.len_utf8()
         };
@@ -126,6 +136,19 @@ mod tests {
             "orders-[revision-1]-0 gives way to orders-[revision-2]-0 ([revision-2]); \
              DB_PASSWORD [secret-1], r1-short stays"
         );
+    }
+
+    #[test]
+    fn columns_stay_aligned() {
+        let text = "rounds                    ready\n\
+                    start  r1-0123456789ab-0      1\n\
+                    stop   r1-0123456789ab-10     2  at r1-0123456789ab\n\
+                    waits    3\n";
+        let named = "rounds                    ready\n\
+                     start  [revision-1]-0         1\n\
+                     stop   [revision-1]-10        2  at [revision-1]\n\
+                     waits    3\n";
+        assert_eq!(name_digests(text), named);
     }
 
     #[test]

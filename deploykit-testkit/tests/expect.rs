@@ -68,11 +68,11 @@ fn what_does_not_hold_says_what_is_done_instead() {
     ");
     insta::assert_snapshot!(failure(&replaced(), Expect::only_in_place), @r"
     expected: changes in place alone
-         but: env.LOG_LEVEL: info → debug takes new instances of orders: environment is fixed when an instance starts
+         but: env.LOG_LEVEL (info → debug) takes new instances of orders: environment is fixed when an instance starts
     ");
     insta::assert_snapshot!(failure(&new(), Expect::only_in_place), @r"
     expected: changes in place alone
-         but: artifact.image.reference: shop/orders:1, which is new takes new instances of orders: a running instance keeps what it was started with
+         but: artifact.image.reference (shop/orders:1, which is new) takes new instances of orders: an instance keeps what it was started with
     ");
     insta::assert_snapshot!(failure(&recreated(), Expect::does_not_replace), @r"
     expected: no running instance to be replaced
@@ -80,7 +80,7 @@ fn what_does_not_hold_says_what_is_done_instead() {
     ");
     insta::assert_snapshot!(failure(&scaled(4), |plan| plan.replaces("env.LOG_LEVEL")), @r"
     expected: a change of env.LOG_LEVEL that replaces instances
-         but: replicas: 3 → 4 (in place)
+         but: replicas (3 → 4), in place
     ");
     insta::assert_snapshot!(failure(&same(), |plan| plan.replaces("env.LOG_LEVEL")), @r"
     expected: a change of env.LOG_LEVEL that replaces instances

@@ -2,7 +2,6 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports to whoever runs it")]
 #![expect(clippy::disallowed_methods, reason = "it times the work of other programs, by the wall clock")]
 
-mod arch;
 mod deny;
 mod deps;
 mod files;
@@ -31,10 +30,9 @@ enum Task {
     /// Check everything that has to hold before a change is merged.
     ///
     /// Formatting, lints for no, the default and all features, documentation, licences and sources of dependencies,
-    /// the size and kind of core's dependencies, the boundaries between modules, what is committed, a short run of
-    /// each fuzz target, and all tests: unit, integration, documentation and examples. Every stage runs, whatever
-    /// came of those before it; the exit code is 1 if any failed. What cannot be done on this machine is skipped, and
-    /// the summary says so and why.
+    /// the size and kind of core's dependencies, what is committed, a short run of each fuzz target, and all tests:
+    /// unit, integration, documentation and examples. Every stage runs, whatever came of those before it; the exit
+    /// code is 1 if any failed. What cannot be done on this machine is skipped, and the summary says so and why.
     Test(TestArgs),
     /// Run the benchmarks.
     Bench {
@@ -96,7 +94,6 @@ fn test(TestArgs { quick }: TestArgs) -> ExitCode {
     let mut stages = Stages::default();
     stages.run("format", || cargo(["fmt", "--all", "--", "--check"]).into());
     stages.run("committed files", || files::check_committed().into());
-    stages.run("boundaries", || arch::check().into());
     if !quick {
         stages.run("lints, no features", || clippy_each("--no-default-features").into());
         stages.run("lints, default features", || clippy(&["--workspace"]).into());

@@ -209,13 +209,18 @@ impl Executor {
     /// Carries out a plan, provided that what it was made from is still what is there.
     ///
     /// # Errors
-    /// [`RunError::Stale`] if not; nothing was changed then. How each service ended is in the report.
+    /// [`RunError::Stale`] if not, [`RunError::Plan`] if the plan is not what would be done; nothing was changed then. How each service ended is in the report.
     pub async fn run(&self, plan: &Plan) -> Result<Report, RunError> {
         let services = plan.services.iter().map(|service| (service.goal.service().clone(), service.target.clone()));
         let mut fresh = self.unless_stopped(self.look_at(services.collect())).await?;
         let in_order: Vec<Observed> =
             plan.services.iter().filter_map(|service| fresh.remove(service.goal.service())).collect();
         plan.check_basis(&in_order).map_err(RunError::Stale)?;
+        for service in &plan.services {
+            if let Some(deployer) = self.targets.get(&service.target) {
+                service.check_faithful(&deployer.capabilities())?;
+            }
+        }
         carry_out(&self.core, &self.targets, plan, in_order, Basis::Bound).await
     }
 
