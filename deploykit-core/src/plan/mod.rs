@@ -20,9 +20,6 @@ mod support;
 mod want;
 mod whole;
 
-#[cfg(test)]
-mod tests;
-
 use crate::action::Step;
 use crate::diff::Change;
 use crate::goal::Goal;
@@ -274,3 +271,6 @@ pub enum Rollback {
         reason: String,
     },
 }
+
+#[cfg(test)]
+mod tests;
