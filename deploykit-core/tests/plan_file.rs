@@ -289,7 +289,14 @@ fn any_record() -> impl Strategy<Value = Record> {
     (any::<u64>(), any_time(), 0..4_u8, 0..3_u32, any::<u32>(), 0..3_u8).prop_map(
         |(sequence, at, version, replicas, promoted, status)| {
             let all = [RecordStatus::Deploying, RecordStatus::Deployed, RecordStatus::Failed];
-            Record { sequence, at, status: all[usize::from(status)], promoted, spec: spec(version, replicas) }
+            Record {
+                sequence,
+                at,
+                status: all[usize::from(status)],
+                proven: promoted > 1,
+                promoted,
+                spec: spec(version, replicas),
+            }
         },
     )
 }
