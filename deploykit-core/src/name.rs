@@ -14,8 +14,6 @@ pub struct NameError {
     rule: &'static str,
 }
 
-const DNS_RULE: &str = "use a-z, 0-9 and `-`, begin with a letter and do not end with `-`";
-
 /// The part of RFC 1123 labels that every target takes: it must begin with a letter, as a Kubernetes Service requires.
 fn is_dns_label(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -121,14 +119,14 @@ name! {
 name! {
     /// The name of a port of a service: 1 to 15 characters, as for an IANA service name (RFC 6335).
     PortName, "port name",
-    DNS_RULE,
+    "it must have 1 to 15 characters of a-z, 0-9 and `-`, begin with a letter and not end with `-`",
     |s| s.len() <= 15 && is_dns_label(s)
 }
 
 name! {
     /// The name of an environment variable, as POSIX has it: letters, digits and `_`, not beginning with a digit.
     VarName, "variable name",
-    "it must have letters, digits and `_`, and not begin with a digit",
+    "it must have 1 to 200 letters, digits and `_`, and not begin with a digit",
     |s| s.len() <= 200
         && s.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

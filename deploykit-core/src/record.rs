@@ -19,6 +19,9 @@ pub struct Record {
     pub at: Timestamp,
     /// What became of it.
     pub status: RecordStatus,
+    /// Whether it came to its end before: beginning it again does not take that away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proven: bool,
     /// How many gates of the release were opened.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub promoted: u32,
@@ -35,6 +38,11 @@ impl Record {
     /// The revision it is kept under.
     pub fn revision(&self) -> &Revision {
         self.spec.revision()
+    }
+
+    /// Whether the revision has ever come to its end, so that one can go back to it.
+    pub fn is_proven(&self) -> bool {
+        self.proven || self.status == RecordStatus::Deployed
     }
 }
 

@@ -289,7 +289,14 @@ fn any_record() -> impl Strategy<Value = Record> {
     (any::<u64>(), any_time(), 0..4_u8, 0..3_u32, any::<u32>(), 0..3_u8).prop_map(
         |(sequence, at, version, replicas, promoted, status)| {
             let all = [RecordStatus::Deploying, RecordStatus::Deployed, RecordStatus::Failed];
-            Record { sequence, at, status: all[usize::from(status)], promoted, spec: spec(version, replicas) }
+            Record {
+                sequence,
+                at,
+                status: all[usize::from(status)],
+                proven: promoted > 1,
+                promoted,
+                spec: spec(version, replicas),
+            }
         },
     )
 }
@@ -426,4 +433,18 @@ fn the_names_of_revisions_that_look_alike_are_told_apart() {
     let all: BTreeMap<_, _> = ['1', '2'].map(|last| (id(last), Endpoint::admitted(plans::NOW))).into();
     plan.services[0].basis.traffic.as_mut().unwrap().endpoints.extend(all);
     assert_eq!(Plan::from_json(&plan.to_json()).unwrap(), plan);
+}
+
+/// A plan that was edited would show one thing and do another.
+#[test]
+fn an_edited_plan_is_noticed() {
+    let plan = plans::roll_with_router();
+    let caps = plans::caps(true);
+    for service in &plan.services {
+        assert_eq!(service.check_faithful(&caps), Ok(()));
+    }
+    let mut edited = plan.clone();
+    edited.services[0].rounds[1].steps[0].why = deploykit_core::Reason::History;
+    let error = edited.services[0].check_faithful(&caps).unwrap_err().to_string();
+    assert!(error.contains("it was changed, or saved by another version; plan again"), "{error}");
 }

@@ -150,7 +150,7 @@ fn observation(
     for version in 1..=latest {
         let status = if version == latest { RecordStatus::Deploying } else { RecordStatus::Deployed };
         let spec = specs[&version].clone();
-        seen.records.push(Record { sequence: version.into(), at: NOW, status, promoted: 0, spec });
+        seen.records.push(Record { sequence: version.into(), at: NOW, status, proven: false, promoted: 0, spec });
     }
     seen
 }

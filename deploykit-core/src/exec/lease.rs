@@ -73,9 +73,11 @@ impl Keeper {
         self.hold.borrow().clone()
     }
 
-    /// A view of it for those who have to notice that it moves.
+    /// A view of it for those who have to notice that it moves from now on.
     pub(super) fn watch(&self) -> watch::Receiver<Hold> {
-        self.hold.clone()
+        let mut hold = self.hold.clone();
+        hold.mark_unchanged();
+        hold
     }
 
     /// Gives it back, if it is held.
@@ -110,10 +112,10 @@ async fn keep(lessor: Lessor, mut token: FencingToken, mut since: Instant, hold:
     let mut again = ttl / 3;
     let mut lapsed = false;
     loop {
-        let lapses = since + ttl.mul_f32(0.8);
+        let latest = since + ttl.mul_f32(0.8);
         let next = Instant::now() + again;
-        tokio::time::sleep_until(if lapsed { next } else { next.min(lapses) }).await;
-        if !lapsed && Instant::now() >= lapses {
+        tokio::time::sleep_until(if lapsed { next } else { next.min(latest) }).await;
+        if !lapsed && Instant::now() >= latest {
             lapsed = true;
             hold.send_replace(Hold::Lapsed);
         }
@@ -126,7 +128,7 @@ async fn keep(lessor: Lessor, mut token: FencingToken, mut since: Instant, hold:
             // Not answered in time is as good as not renewed.
             let late =
                 || Error::new(ErrorKind::Timeout, "renew the lease of", &lessor.service, lessor.deployer.target());
-            tokio::time::timeout_at(lapses, renewal).await.unwrap_or_else(|_| Err(late()))
+            tokio::time::timeout_at(latest, renewal).await.unwrap_or_else(|_| Err(late()))
         };
         match answer {
             Ok(lease) => {

@@ -10,7 +10,8 @@ use super::effect::Laws;
 use super::faults::Faults;
 use super::router::Load;
 use super::save::{WorldFile, WorldFileError};
-use super::target::{Check, MemoryTarget};
+use super::shared::{Check, Shared, Start};
+use super::target::MemoryTarget;
 use super::world::World;
 use crate::capability::{Capabilities, Control};
 use crate::name::TargetName;
@@ -153,7 +154,7 @@ impl MemoryBuilder {
 
     /// The target, kept in memory alone.
     pub fn build(self) -> MemoryTarget {
-        MemoryTarget::assemble(self.name, self.laws, self.check, self.base, self.faults, self.world, None)
+        self.assemble(None)
     }
 
     /// The target, kept in a file: whoever opens the same file next finds it as it was left. If there is no such
@@ -164,9 +165,14 @@ impl MemoryBuilder {
     ///
     /// # Errors
     /// [`WorldFileError`] if the file cannot be read, or holds something else than a world, and is left as it is.
-    pub fn open(self, path: impl AsRef<Path>) -> Result<MemoryTarget, WorldFileError> {
+    pub fn open(mut self, path: impl AsRef<Path>) -> Result<MemoryTarget, WorldFileError> {
         let (file, found) = WorldFile::open(path.as_ref())?;
-        let world = found.unwrap_or(self.world);
-        Ok(MemoryTarget::assemble(self.name, self.laws, self.check, self.base, self.faults, world, Some(file)))
+        self.world = found.unwrap_or(self.world);
+        Ok(self.assemble(Some(file)))
+    }
+
+    fn assemble(self, file: Option<WorldFile>) -> MemoryTarget {
+        let Self { name, laws, check, base, faults, world } = self;
+        MemoryTarget::assemble(Shared::new(name, laws, check, base, Start { world, faults, file }))
     }
 }

@@ -43,6 +43,11 @@ fn unsupported(why: &'static str) -> Refusal {
 }
 
 impl Laws {
+    /// Whether there is a router that is told of each instance.
+    pub(super) fn routes_instances(&self) -> bool {
+        self.caps.route && self.caps.control == Control::Instances
+    }
+
     fn split<'a>(&self, state: &'a ServiceState) -> Option<&'a Split> {
         self.caps.route.then_some(&state.router.split)
     }

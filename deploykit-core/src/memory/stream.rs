@@ -10,7 +10,7 @@ use futures_core::Stream;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::instance::{InstanceState, Line};
-use super::target::Shared;
+use super::shared::Shared;
 use crate::error::Result;
 use crate::name::ServiceName;
 use crate::observed::{InstanceId, Phase};

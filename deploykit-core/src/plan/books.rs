@@ -32,7 +32,7 @@ impl Books {
 
     /// Whether this revision ever came to its end.
     pub(super) fn has_worked(&self, revision: &Revision) -> bool {
-        self.of(revision).is_some_and(|record| record.status == RecordStatus::Deployed)
+        self.of(revision).is_some_and(Record::is_proven)
     }
 
     /// How many gates of its release were opened.
@@ -79,12 +79,14 @@ impl Books {
                     return false;
                 }
                 let promoted = if failed { 0 } else { latest.promoted };
-                let record = Record { status, promoted, spec: Arc::clone(spec), ..latest.clone() };
+                let proven = latest.is_proven();
+                let record = Record { status, proven, promoted, spec: Arc::clone(spec), ..latest.clone() };
                 draft.record(record, if same { Reason::Begin } else { Reason::InPlace });
             }
             _ => {
                 let sequence = latest.map_or(0, |latest| latest.sequence).saturating_add(1);
-                let record = Record { sequence, at: now, status, promoted: 0, spec: Arc::clone(spec) };
+                let proven = self.has_worked(spec.revision());
+                let record = Record { sequence, at: now, status, proven, promoted: 0, spec: Arc::clone(spec) };
                 draft.record(record, Reason::Begin);
             }
         }
@@ -97,7 +99,7 @@ impl Books {
             return false;
         }
         if let Some(latest) = self.records.first().filter(|latest| latest.status != RecordStatus::Deployed) {
-            draft.record(Record { status: RecordStatus::Deployed, ..latest.clone() }, Reason::Complete);
+            draft.record(Record { status: RecordStatus::Deployed, proven: true, ..latest.clone() }, Reason::Complete);
         }
         let history = usize::try_from(spec.spec().history.max(1)).unwrap_or(usize::MAX);
         for record in self.records.iter().skip(history).filter(|record| record.revision() != spec.revision()) {

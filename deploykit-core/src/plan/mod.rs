@@ -20,9 +20,6 @@ mod support;
 mod want;
 mod whole;
 
-#[cfg(test)]
-mod tests;
-
 use crate::action::Step;
 use crate::diff::Change;
 use crate::goal::Goal;
@@ -177,6 +174,14 @@ pub enum PlanError {
         /// The service.
         service: ServiceName,
     },
+    /// A plan is not the one that follows from its basis.
+    #[error(
+        "the plan of {service} is not what this version of deploykit would do: it was changed, or saved by another version; plan again"
+    )]
+    Unfaithful {
+        /// The service.
+        service: ServiceName,
+    },
     /// The fold of [`next`](crate::plan::next) came to no end: a defect of deploykit.
     #[error("the plan of {service} came to no end after {rounds} rounds; this is a defect of deploykit")]
     Endless {
@@ -266,3 +271,6 @@ pub enum Rollback {
         reason: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

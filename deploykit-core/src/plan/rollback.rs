@@ -60,7 +60,7 @@ pub fn undo_goal(seen: &Observed) -> Goal {
 fn last_deployed(seen: &Observed) -> Option<&Record> {
     let latest = seen.latest_record()?;
     let earlier = seen.records.iter().filter(|record| record.revision() != latest.revision());
-    earlier.filter(|record| record.status == RecordStatus::Deployed).max_by_key(|record| record.sequence)
+    earlier.filter(|record| record.is_proven()).max_by_key(|record| record.sequence)
 }
 
 fn find<'a>(seen: &'a Observed, to: &str) -> Result<&'a Record, RollbackError> {
@@ -103,8 +103,7 @@ pub(super) fn way_back(goal: &Goal, seen: &Observed, keeps_records: bool, needs_
         };
     }
     let earlier = seen.records.iter().filter(|record| record.revision() != wanted);
-    let Some(record) = earlier.filter(|record| record.status == RecordStatus::Deployed).max_by_key(|r| r.sequence)
-    else {
+    let Some(record) = earlier.filter(|record| record.is_proven()).max_by_key(|r| r.sequence) else {
         let redeploys = seen.records.iter().any(|record| record.revision() == wanted);
         return if redeploys {
             Rollback::Impossible { reason: "no other revision is kept".to_owned() }

@@ -33,7 +33,7 @@ fn rolling(surge: u32, unavailable: u32) -> Strategy {
 }
 
 fn record(spec: &Arc<PinnedSpec>, sequence: u64, status: RecordStatus) -> Record {
-    Record { sequence, at: NOW, status, promoted: 0, spec: Arc::clone(spec) }
+    Record { sequence, at: NOW, status, proven: false, promoted: 0, spec: Arc::clone(spec) }
 }
 
 /// What is there when `spec` was deployed and all is well.

@@ -9,10 +9,12 @@ mod check;
 mod expose;
 #[cfg(feature = "files")]
 pub mod file;
-mod nearest;
 mod probe;
+#[cfg(feature = "schema")]
+mod schema;
 mod service;
 mod strategy;
+mod text;
 mod workload;
 
 pub use artifact::{
@@ -23,6 +25,8 @@ pub use build::{ServiceBuilder, Written};
 pub use check::check_set;
 pub use expose::{Expose, HttpExpose};
 pub use probe::{ExecProbe, GrpcProbe, HttpProbe, Probe, ProbeKind, Probes, TcpProbe};
+#[cfg(feature = "schema")]
+pub use schema::schema;
 pub(crate) use service::DEFAULT_DEADLINE;
 pub use service::{Autoscale, OnFailure, Scale, ServiceSpec};
 pub use strategy::{BlueGreen, Canary, Gate, MatchRule, Rolling, Stage, Strategy};

@@ -28,6 +28,10 @@ pub(crate) enum Fault {
     FailAfter(ErrorKind),
     /// Never answers.
     Hang,
+    /// Shows what was so long ago, and says so.
+    Stale(Duration),
+    /// Has a defect.
+    Panic,
     /// Takes so long.
     Delay(Duration),
 }
@@ -41,18 +45,25 @@ struct Rule {
     fault: Fault,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Running {
     artifact: String,
     started: Instant,
     attempt: u32,
 }
 
-#[derive(Debug, Default)]
-struct Service {
+#[derive(Clone, Debug, Default)]
+struct Things {
     instances: BTreeMap<InstanceId, Running>,
     records: Vec<Record>,
     traffic: Traffic,
+}
+
+#[derive(Debug, Default)]
+struct Service {
+    now: Things,
+    /// What there was, and until when.
+    before: Vec<(Instant, Things)>,
     lease: Option<Lease>,
     token: u64,
 }
@@ -64,6 +75,8 @@ struct World {
     /// Everything that was asked, in order, with the virtual second.
     calls: Vec<String>,
     in_flight: u32,
+    lag: Duration,
+    is_honest: bool,
     most_at_once: usize,
     at_once: usize,
     /// The values of secrets that came with the last action that had any.
@@ -124,6 +137,12 @@ impl Fake {
         self.world().in_flight = requests;
     }
 
+    /// From now on, an observation shows what was so long ago, and says so or not.
+    pub(crate) fn lag_behind(&self, lag: Duration, is_honest: bool) {
+        let mut world = self.world();
+        (world.lag, world.is_honest) = (lag, is_honest);
+    }
+
     pub(crate) fn calls(&self) -> Vec<String> {
         self.world().calls.clone()
     }
@@ -150,13 +169,17 @@ impl Fake {
     }
 
     /// What an instance is doing, by its artifact and its age: `good` is ready after a second, `slow` after a minute,
-    /// `crash` exits after a second, `never` is never ready.
+    /// `crash` exits after a second, `never` is never ready, `flap` goes up and down.
     fn phase(&self, running: &Running) -> (Phase, Timestamp) {
         let started = START.after(running.started - self.zero);
         let (phase, after) = match running.artifact.as_str() {
             text if text.contains("slow") => (Phase::Ready, Duration::from_mins(1)),
             text if text.contains("crash") => (Phase::Exited { code: 7 }, Duration::from_secs(1)),
             text if text.contains("never") => (Phase::Starting, Duration::ZERO),
+            text if text.contains("flap") => {
+                let age = running.started.elapsed().as_secs();
+                (if age % 4 < 2 { Phase::Ready } else { Phase::Unhealthy }, Duration::from_secs(age - age % 2))
+            }
             _ => (Phase::Ready, Duration::from_secs(1)),
         };
         let at = started.after(after);
@@ -167,7 +190,12 @@ impl Fake {
         let world = self.world();
         let mut seen = Observed::empty(service.clone(), self.now(), State::Instances(Vec::new()));
         seen.traffic = self.caps.route.then(Traffic::default);
+        if world.is_honest {
+            seen.at = START.after(self.zero.elapsed().saturating_sub(world.lag));
+        }
         if let Some(found) = world.services.get(service) {
+            let shown = Instant::now().checked_sub(world.lag).unwrap();
+            let found = found.before.iter().find(|(until, _)| *until > shown).map_or(&found.now, |(_, things)| things);
             let instance = |(id, running): (&InstanceId, &Running)| {
                 let (phase, since) = self.phase(running);
                 Instance::new(id.clone(), phase, since).with_attempt(running.attempt)
@@ -193,7 +221,7 @@ impl Fake {
         let mut counts: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
         let State::Instances(instances) = &seen.state else { unreachable!() };
         for instance in instances {
-            let artifact = &world.services[&seen.service].instances[&instance.id].artifact;
+            let artifact = &world.services[&seen.service].now.instances[&instance.id].artifact;
             let count = counts.entry(artifact).or_default();
             count.0 += u32::from(instance.phase == Phase::Ready);
             count.1 += 1;
@@ -247,6 +275,11 @@ impl Fake {
             Some(Fault::Fail(kind, None)) => Err(error(kind)),
             Some(Fault::Fail(kind, Some(retry))) => Err(error(kind).with_retry(retry)),
             Some(Fault::FailAfter(kind)) => Ok(Some(error(kind))),
+            Some(Fault::Stale(lag)) => {
+                self.lag_behind(lag, true);
+                Ok(None)
+            }
+            Some(Fault::Panic) => panic!("a defect"),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Delay(time)) => {
                 tokio::time::sleep(time).await;
@@ -263,45 +296,50 @@ impl Fake {
         if token.0 < service.token {
             return Err(Error::new(ErrorKind::Fenced, action.verb(), action.service(), &self.name));
         }
-        let before = format!("{:?}", (&service.instances, &service.records, &service.traffic));
+        let before = service.now.clone();
+        let changed = |now: &Things| format!("{now:?}") != format!("{before:?}");
+        let Service { now: things, before: history, .. } = service;
         match action {
             Action::Start { id, spec, attempt } => {
-                let again = service.instances.get(id).is_none_or(|running| running.attempt != *attempt);
+                let again = things.instances.get(id).is_none_or(|running| running.attempt != *attempt);
                 if again {
                     let Artifact::Image(image) = &spec.spec().artifact else { unreachable!() };
                     let artifact = image.reference.clone();
                     let running = Running { artifact, started: Instant::now(), attempt: *attempt };
-                    service.instances.insert(id.clone(), running);
+                    things.instances.insert(id.clone(), running);
                 }
             }
             Action::Stop { id, .. } => {
-                service.instances.remove(id);
-                service.traffic.endpoints.remove(id);
+                things.instances.remove(id);
+                things.traffic.endpoints.remove(id);
             }
             Action::Record { record } => {
-                service.records.retain(|kept| kept.revision() != record.revision());
-                service.records.push((**record).clone());
+                things.records.retain(|kept| kept.revision() != record.revision());
+                things.records.push((**record).clone());
             }
-            Action::Forget { revision, .. } => service.records.retain(|kept| kept.revision() != revision),
+            Action::Forget { revision, .. } => things.records.retain(|kept| kept.revision() != revision),
             Action::Route { change, .. } => {
                 for id in &change.admit {
-                    service.traffic.endpoints.insert(id.clone(), Endpoint::admitted(now));
+                    things.traffic.endpoints.insert(id.clone(), Endpoint::admitted(now));
                 }
                 for id in &change.withdraw {
-                    if let Some(endpoint) = service.traffic.endpoints.get_mut(id) {
+                    if let Some(endpoint) = things.traffic.endpoints.get_mut(id) {
                         *endpoint = Endpoint { since: now, draining: true, in_flight };
                     }
                 }
                 if let Some(split) = &change.split
-                    && *split != service.traffic.split
+                    && *split != things.traffic.split
                 {
-                    (service.traffic.split, service.traffic.since) = (split.clone(), now);
+                    (things.traffic.split, things.traffic.since) = (split.clone(), now);
                 }
             }
             other => return Err(Error::new(ErrorKind::Unsupported, other.verb(), other.service(), &self.name)),
         }
-        let after = format!("{:?}", (&service.instances, &service.records, &service.traffic));
-        Ok(if before == after { Applied::Unchanged } else { Applied::Changed })
+        if !changed(things) {
+            return Ok(Applied::Unchanged);
+        }
+        history.push((Instant::now(), before));
+        Ok(Applied::Changed)
     }
 
     fn keep(&self, service: &ServiceName, request: &LeaseRequest) -> Result<Lease> {
@@ -345,7 +383,7 @@ impl Fake {
     /// As a crash of the instance would.
     pub(crate) fn lose_instance(&self, service: &str) {
         let mut world = self.world();
-        world.services.get_mut(&name::<ServiceName>(service)).unwrap().instances.pop_first();
+        world.services.get_mut(&name::<ServiceName>(service)).unwrap().now.instances.pop_first();
         drop(world);
         let _ = self.changes.send(name(service));
     }
@@ -374,7 +412,11 @@ impl Deployer for Fake {
     async fn observe(&self, services: &[ServiceName]) -> Result<Vec<Observed>> {
         let names: Vec<_> = services.iter().map(ServiceName::as_str).collect();
         self.obey(&format!("observe {}", names.join(" "))).await?;
-        Ok(services.iter().map(|service| self.see(service)).collect())
+        let seen = services.iter().map(|service| self.see(service)).collect();
+        if self.world().is_honest {
+            self.lag_behind(Duration::ZERO, false);
+        }
+        Ok(seen)
     }
     async fn apply(&self, action: &Action, cx: &Context) -> Result<Applied> {
         {
@@ -391,6 +433,15 @@ impl Deployer for Fake {
         let error = self.obey(&action.to_string()).await?;
         let applied = self.carry_out(action, cx.token)?;
         let _ = self.changes.send(action.service().clone());
+        if self.caps.changes && matches!(action, Action::Start { .. }) {
+            let (changes, service) = (self.changes.clone(), action.service().clone());
+            tokio::spawn(async move {
+                for seconds in [1, 59] {
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    let _ = changes.send(service.clone());
+                }
+            });
+        }
         error.map_or(Ok(applied), Err)
     }
     async fn lease(&self, service: &ServiceName, request: &LeaseRequest) -> Result<Lease> {

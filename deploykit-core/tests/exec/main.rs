@@ -1,10 +1,21 @@
 //! The executor, in virtual time, against a target that does what it is told.
 #![expect(clippy::unwrap_used, reason = "a test may fail so")]
 
+mod cancel;
+mod events;
+mod failure;
 mod fake;
+mod lease;
+mod many;
+mod reconcile;
+mod retry;
+mod rollout;
+mod secrets;
 
-use deploykit_core::exec::{Executor, Options, Outcome, Targets};
-use deploykit_core::spec::{Artifact, ServiceSpec};
+use std::time::Duration;
+
+use deploykit_core::exec::{Executor, Options, Outcome, Report, Targets};
+use deploykit_core::spec::{Artifact, OnFailure, ServiceSpec};
 use fake::{Fake, START, name};
 
 fn options() -> Options {
@@ -12,22 +23,36 @@ fn options() -> Options {
 }
 
 fn executor(fake: &Fake) -> Executor {
-    Executor::builder(Targets::single(fake.clone())).with_options(options()).build()
+    executor_with(fake, options())
+}
+
+fn executor_with(fake: &Fake, options: Options) -> Executor {
+    Executor::builder(Targets::single(fake.clone())).with_options(options).build()
 }
 
 fn spec(service: &str, image: &str, replicas: u32) -> ServiceSpec {
     ServiceSpec::builder(service, Artifact::image(image)).replicas(replicas).build().unwrap()
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_service_is_deployed_and_replaced() {
+/// A spec whose rollout fails after a minute without progress.
+fn impatient(image: &str, on_failure: OnFailure) -> ServiceSpec {
+    let mut spec = spec("web", image, 2);
+    (spec.deadline, spec.on_failure) = (Duration::from_mins(1), on_failure);
+    spec
+}
+
+const UNCHANGED: Outcome = Outcome::Completed { changed: false };
+const CHANGED: Outcome = Outcome::Completed { changed: true };
+
+fn outcome(report: &Report) -> &Outcome {
+    report.outcome(&name("web")).unwrap()
+}
+
+/// A fake on which `good:1` runs in two instances, with nothing to do.
+async fn deployed() -> Fake {
     let fake = Fake::new();
-    let executor = executor(&fake);
-    let report = executor.deploy(vec![spec("web", "good:1", 3)]).await.unwrap();
-    assert_eq!(report.outcome(&name("web")), Some(&Outcome::Completed { changed: true }), "{report}");
-    assert_eq!(fake.summary("web"), "good:1 3/3");
-    let report = executor.deploy(vec![spec("web", "good:2", 3)]).await.unwrap();
-    assert!(report.is_success(), "{report}");
-    assert_eq!(fake.summary("web"), "good:2 3/3");
-    assert_eq!(fake.lease_holder("web"), None);
+    let report = executor(&fake).deploy(vec![spec("web", "good:1", 2)]).await.unwrap();
+    assert_eq!(outcome(&report), &CHANGED);
+    fake.clear_calls();
+    fake
 }

@@ -33,7 +33,7 @@ pub(crate) fn fleet(name: &str, instances: u32, surge: &str, routed: bool) -> Fl
         seen.traffic = Some(Traffic { endpoints, ..Traffic::default() });
     }
     let status = RecordStatus::Deployed;
-    seen.records = vec![Record { sequence: 1, at: now, status, promoted: 0, spec: Arc::clone(&old) }];
+    seen.records = vec![Record { sequence: 1, at: now, status, proven: false, promoted: 0, spec: Arc::clone(&old) }];
     let mut caps = Capabilities::new(Control::Instances, ["image"]);
     (caps.records, caps.route) = (true, routed);
     Fleet { goal: Goal::Run(new), seen, caps }

@@ -150,6 +150,8 @@ pub(super) struct RecordForm {
     pub(super) sequence: u64,
     pub(super) at: Timestamp,
     pub(super) status: RecordStatus,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) proven: bool,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) promoted: u32,
     pub(super) spec: String,

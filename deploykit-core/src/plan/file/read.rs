@@ -113,8 +113,8 @@ impl Reader<'_> {
     }
 
     fn record(&self, form: RecordForm, at: &str) -> Result<Record, PlanFileError> {
-        let RecordForm { sequence, at: began, status, promoted, spec } = form;
-        Ok(Record { sequence, at: began, status, promoted, spec: self.spec(&spec, at)? })
+        let RecordForm { sequence, at: began, status, proven, promoted, spec } = form;
+        Ok(Record { sequence, at: began, status, proven, promoted, spec: self.spec(&spec, at)? })
     }
 
     fn round(&self, form: RoundForm, at: &str) -> Result<Round, PlanFileError> {

@@ -138,8 +138,8 @@ impl Writer<'_> {
     }
 
     fn record(&mut self, record: &Record) -> RecordForm {
-        let Record { sequence, at, status, promoted, ref spec } = *record;
-        RecordForm { sequence, at, status, promoted, spec: self.key(spec) }
+        let Record { sequence, at, status, proven, promoted, ref spec } = *record;
+        RecordForm { sequence, at, status, proven, promoted, spec: self.key(spec) }
     }
 
     fn round(&mut self, round: &Round) -> RoundForm {

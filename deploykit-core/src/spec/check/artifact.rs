@@ -39,7 +39,7 @@ fn check_image(image: &ImageArtifact, found: &mut Found<'_>) {
         let path = format!("artifact.image.build.args.{name}");
         if name.is_empty() || name.contains(['=', '\0']) || name.contains(char::is_whitespace) {
             let hint = "write the name of an `ARG` of the Dockerfile";
-            found.add(&*path, "a build argument's name is not empty and has no `=` or spaces", hint);
+            found.add(&path, "a build argument's name is not empty and has no `=` or spaces", hint);
         }
         found.no_nul(&path, value);
     }
@@ -131,6 +131,10 @@ fn reference_fault(reference: &str) -> Option<(String, &'static str)> {
     const FORM: &str = "write it like `registry.example/team/name:1.2.0`";
     if reference.is_empty() {
         return Some(("the image's reference is empty".to_owned(), FORM));
+    }
+    if reference.contains("${") || reference.contains("$(") {
+        let hint = "write the tag itself; a program can put one in before the spec is read";
+        return Some(("variables in a spec are not filled in".to_owned(), hint));
     }
     if reference.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Some(("an image's reference has no spaces or line ends".to_owned(), "take them out"));

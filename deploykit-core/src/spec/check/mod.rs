@@ -12,6 +12,7 @@ pub use set::check_set;
 pub(super) use {set::set_problems, workload::LONGEST_FILE};
 
 use super::ServiceSpec;
+use super::text::one_line;
 use crate::problem::{Problem, SpecError};
 
 impl ServiceSpec {
@@ -42,8 +43,9 @@ struct Found<'s> {
 }
 
 impl Found<'_> {
-    fn add(&mut self, path: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) {
-        let problem = Problem::new(path, message).with_hint(hint);
+    fn add(&mut self, path: impl AsRef<str>, message: impl Into<String>, hint: impl Into<String>) {
+        // A key of a map may be any text.
+        let problem = Problem::new(one_line(path.as_ref()), message).with_hint(hint);
         self.problems.push(problem.with_service(self.spec.service.as_str()));
     }
 

@@ -4,7 +4,7 @@ use super::Found;
 use super::artifact::is_url_path;
 use super::limits::{positive, short};
 use crate::name::PortName;
-use crate::spec::nearest::{enumerate, nearest};
+use crate::spec::text::{enumerate, nearest};
 use crate::spec::{Artifact, Expose, HttpExpose, Port, Probe, ProbeKind, Protocol, ServiceSpec};
 
 pub(super) fn check(spec: &ServiceSpec, found: &mut Found<'_>) {

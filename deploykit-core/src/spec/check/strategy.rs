@@ -108,7 +108,7 @@ fn check_rule(path: &str, rule: &MatchRule, found: &mut Found<'_>) {
             let path = format!("{path}.{kind}.{name}");
             if !is_token(name) {
                 let message = format!("`{}` is not the name of a {kind}", name.escape_debug());
-                found.add(&*path, message, "a name has letters, digits and `-`, like `x-test-user`");
+                found.add(&path, message, "a name has letters, digits and `-`, like `x-test-user`");
             }
             // Anything else is changed on its way or cannot be sent.
             let fits = |c: char| c.is_ascii_graphic() || (kind == "header" && c == ' ');

@@ -3,12 +3,10 @@
 use serde::Deserialize as _;
 
 use super::de::Decoder;
-use super::node::{Entry, Kind, Node, Segment, Source, Tree, clip};
+use super::node::{Entry, Kind, MAX_PROBLEMS, Node, Segment, Source, Tree};
 use crate::problem::Problem;
 use crate::spec::ServiceSpec;
-
-/// How many problems of one document are reported.
-const MAX_PROBLEMS: usize = 50;
+use crate::spec::text::clip;
 
 /// A document that is a spec.
 #[derive(Debug)]
@@ -24,6 +22,7 @@ pub(super) fn decode(source: Source<'_>, tree: Tree) -> Result<(Node, ServiceSpe
     let Tree { mut root, mut problems } = tree;
     let service = name(&root);
     let mut missing = Missing::default();
+    let mut renamed: Vec<Vec<Segment>> = Vec::new();
     let spec = loop {
         let error = match ServiceSpec::deserialize(Decoder::new(&root)) {
             Ok(spec) => break Some(spec),
@@ -34,15 +33,16 @@ pub(super) fn decode(source: Source<'_>, tree: Tree) -> Result<(Node, ServiceSpe
             continue;
         }
         let Some(node) = root.get_mut(&path) else { break None };
-        let follows = error.follows_from_a_cut(node);
+        let follows = error.follows_from_a_cut(node) || renamed.contains(&path);
         let field = error.missing();
+        let suggestion = error.suggestion().filter(|_| !follows);
         if !follows {
+            if problems.len() >= MAX_PROBLEMS {
+                let message = format!("there are more than {MAX_PROBLEMS} problems; the others are not shown");
+                problems.push(source.problem(root.place, String::new(), message));
+                break None;
+            }
             problems.push(error.into_problem(source));
-        }
-        if problems.len() >= MAX_PROBLEMS {
-            let message = format!("there are more than {MAX_PROBLEMS} problems; the others are not shown");
-            problems.push(source.problem(root.place, String::new(), message));
-            break None;
         }
         if field.is_some_and(|field| missing.fill_in(&path, field, node)) {
             continue;
@@ -50,7 +50,11 @@ pub(super) fn decode(source: Source<'_>, tree: Tree) -> Result<(Node, ServiceSpe
         if path.is_empty() {
             break None;
         }
-        node.kind = Kind::Cut;
+        // What was probably meant is looked into under the right name.
+        match suggestion.and_then(|(name, key)| rename(&mut root, &path, name, key)) {
+            Some(path) => renamed.push(path),
+            None => root.get_mut(&path).into_iter().for_each(|node| node.kind = Kind::Cut),
+        }
     };
     match spec {
         Some(spec) if problems.is_empty() => Ok((root, spec)),
@@ -59,6 +63,22 @@ pub(super) fn decode(source: Source<'_>, tree: Tree) -> Result<(Node, ServiceSpe
             None => problems,
         }),
     }
+}
+
+/// Gives a key or a value another name, unless the key is taken; the path to it afterwards.
+fn rename(root: &mut Node, path: &[Segment], name: &str, key: bool) -> Option<Vec<Segment>> {
+    if !key {
+        name.clone_into(&mut root.get_mut(path)?.text);
+        return Some(path.to_vec());
+    }
+    let (last, above) = path.split_last()?;
+    let Kind::Map(entries) = &mut root.get_mut(above)?.kind else { return None };
+    if entries.iter().any(|entry| entry.key == name) {
+        return None;
+    }
+    let entry = entries.iter_mut().find(|entry| Segment::Key(entry.key.clone()) == *last)?;
+    name.clone_into(&mut entry.key);
+    Some(above.iter().cloned().chain([Segment::Key(name.to_owned())]).collect())
 }
 
 /// What the document calls its service, right or wrong.
@@ -94,7 +114,7 @@ impl Missing {
         let key_place = map.place;
         let Kind::Map(entries) = &mut map.kind else { return false };
         match entries.iter_mut().find(|entry| entry.key == field) {
-            Some(entry) => entry.value.kind = Kind::Text,
+            Some(entry) => entry.value = value,
             None => entries.push(Entry { key: field.to_owned(), key_place, value }),
         }
         self.filled.push((whole, 0));

@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::de;
 
-use super::node::{Kind, Node, Place, Segment, Source, clip, one_line, path_text};
+use super::node::{Node, Place, Segment, Source, path_text};
 use super::words;
 use crate::problem::Problem;
-use crate::spec::nearest::{enumerate, nearest};
+use crate::spec::text::{clip, enumerate, nearest, one_line, split_hint};
 
 /// One thing that is wrong, with the way to it.
 #[derive(Debug)]
@@ -82,11 +82,11 @@ impl DecodeError {
     /// The error of a variant's name that stands alone, from that of the empty map it was taken for.
     pub(super) fn bare(variant: &str, of_empty: &Self) -> Self {
         let needs = match &*of_empty.what {
-            What::Missing { field } => format!("`{variant}: {{{field}: ..}}`"),
-            What::WrongType { expected } if expected == "a boolean" => format!("`{variant}: true`"),
-            What::WrongType { expected } if expected == "a string" => format!("`{variant}: \"..\"`"),
-            What::WrongType { expected } if expected == "a sequence" => format!("`{variant}: [..]`"),
-            _ => format!("`{variant}: ..`"),
+            What::Missing { field } => format!("{variant}: {{{field}: ..}}"),
+            What::WrongType { expected } if expected == "a boolean" => format!("{variant}: true"),
+            What::WrongType { expected } if expected == "a string" => format!("{variant}: \"..\""),
+            What::WrongType { expected } if expected == "a sequence" => format!("{variant}: [..]"),
+            _ => format!("{variant}: .."),
         };
         Self::new(What::Bare { variant: variant.to_owned(), needs })
     }
@@ -133,6 +133,14 @@ impl DecodeError {
         }
     }
 
+    /// The name that was probably meant, and whether it is a key.
+    pub(super) fn suggestion(&self) -> Option<(&'static str, bool)> {
+        let (What::UnknownField { name, known } | What::UnknownVariant { name, known }) = &*self.what else {
+            return None;
+        };
+        Some((nearest(name, known.iter().copied())?, self.at.as_ref().is_some_and(|at| at.key)))
+    }
+
     /// The field that is missing.
     pub(super) fn missing(&self) -> Option<&'static str> {
         if let What::Missing { field } = *self.what { Some(field) } else { None }
@@ -142,7 +150,7 @@ impl DecodeError {
     pub(super) fn into_problem(self, source: Source<'_>) -> Problem {
         let mut path = self.path();
         // What a secret's declaration holds by mistake may be its value.
-        let secret = matches!(path.first(), Some(Segment::Key(key)) if key == "secrets") && path.len() > 1;
+        let secret = matches!(path.first(), Some(Segment::Key(key)) if key == "secrets");
         let at = self.at.unwrap_or(At {
             place: Place::Point(1, 1),
             key: false,
@@ -150,9 +158,13 @@ impl DecodeError {
             found_kind: "a map",
             hint: None,
         });
-        if at.key && matches!(*self.what, What::UnknownField { .. } | What::UnknownVariant { .. }) {
+        if at.key && !matches!(*self.what, What::Other(_)) {
             path.pop();
         }
+        let field = match path.last() {
+            Some(Segment::Key(key)) => format!("{}: ", clip(key)),
+            _ => String::new(),
+        };
         let found = if secret { at.found_kind } else { at.found.as_str() };
         let (message, hint) = match *self.what {
             _ if secret && !at.key && path.len() == 2 && at.found_kind != "a map" => (
@@ -164,8 +176,13 @@ impl DecodeError {
             What::UnknownField { name, known } => unknown("field", &name, known),
             What::UnknownVariant { name, known } => unknown(if at.key { "field" } else { "value" }, &name, known),
             What::Missing { field } => (format!("the field `{field}` is missing"), None),
+            What::WrongType { .. } if path.is_empty() => (
+                format!("expected a service, which is a map of fields, found {found}"),
+                Some("begin with `service` and its name; in YAML, several services are separated by `---`".to_owned()),
+            ),
             What::WrongType { expected } => {
-                let hint = at.hint.filter(|_| !secret);
+                let quotes = || expected.starts_with("a string").then(|| "put it in quotes".to_owned());
+                let hint = if secret { at.hint.and_then(|_| quotes()) } else { at.hint };
                 (format!("expected {}, found {found}", words::expected(&expected)), hint)
             }
             What::NotOne { known, found: 0 } => {
@@ -176,15 +193,15 @@ impl DecodeError {
                 Some("keep the one that is meant".to_owned()),
             ),
             What::Bare { variant, needs } => {
-                (format!("`{}` does not stand alone", clip(&variant)), Some(format!("write {needs}")))
+                (format!("`{}` does not stand alone", clip(&variant)), Some(format!("write `{field}{{{needs}}}`")))
             }
             What::NoFields { variant } => {
-                (format!("`{variant}` takes no value"), Some(format!("write `{variant}` alone, without a `:`")))
+                (format!("`{variant}` takes no value"), Some(format!("write `{field}{variant}`")))
             }
-            What::Other(text) => match text.rsplit_once("; ") {
-                Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
-                None => (text, None),
-            },
+            What::Other(text) => {
+                let (message, hint) = split_hint(&text);
+                (message.to_owned(), hint.map(str::to_owned))
+            }
         };
         let problem = source.problem(at.place, path_text(&path), one_line(&message));
         match hint {
@@ -236,6 +253,3 @@ impl fmt::Display for DecodeError {
 }
 
 impl de::StdError for DecodeError {}
-
-/// An empty map, which stands for what is not written.
-pub(super) static EMPTY: Node = Node { place: Place::Point(1, 1), kind: Kind::Map(Vec::new()), text: String::new() };

@@ -3,11 +3,14 @@
 use std::fmt::Write as _;
 
 use crate::problem::{Location, Problem};
+use crate::spec::text::{clip, one_line};
 
 /// How deep values may be nested, the document itself counted.
 pub(super) const MAX_DEPTH: usize = 64;
 /// How long a file may be, and the text of one once its aliases are written out.
 pub(super) const MAX_BYTES: usize = 4 << 20;
+/// How many problems of one document are reported.
+pub(super) const MAX_PROBLEMS: usize = 50;
 /// How many values a file may hold, those of its aliases counted wherever they are used.
 pub(super) const MAX_NODES: usize = 100_000;
 
@@ -71,8 +74,13 @@ pub(super) enum Segment {
 
 /// A path as a person writes it: `stages[1].share`.
 pub(super) fn path_text<'s>(segments: impl IntoIterator<Item = &'s Segment>) -> String {
+    const MOST: usize = 120;
     let mut path = String::new();
     for segment in segments {
+        if path.len() > MOST {
+            path.push('…');
+            break;
+        }
         match segment {
             Segment::Key(key) if path.is_empty() => path.push_str(&clip(key)),
             Segment::Key(key) => {
@@ -85,31 +93,6 @@ pub(super) fn path_text<'s>(segments: impl IntoIterator<Item = &'s Segment>) -> 
         }
     }
     path
-}
-
-/// The beginning of a text, on one line.
-pub(super) fn clip(text: &str) -> String {
-    const MOST: usize = 80;
-    let mut shown: String = text.chars().take(MOST).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    one_line(&shown)
-}
-
-/// The text with everything escaped that is not printed on the line.
-pub(super) fn one_line(text: &str) -> String {
-    if !text.contains(char::is_control) {
-        return text.to_owned();
-    }
-    text.chars().fold(String::with_capacity(text.len() + 8), |mut line, c| {
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-        line
-    })
 }
 
 impl Node {
@@ -165,8 +148,10 @@ impl Node {
                 let Some(item) = index.parse().ok().and_then(|index: usize| items.get(index)) else { break };
                 (node, place, rest) = (item, item.place, after);
             } else {
+                // A key that is not printable stands escaped in the path.
+                let escaped = |key: &str| rest.contains('\\').then(|| rest.strip_prefix(&*one_line(key))).flatten();
                 let fits = |key: &str| {
-                    let after = rest.strip_prefix(key)?;
+                    let after = rest.strip_prefix(key).or_else(|| escaped(key))?;
                     (after.is_empty() || after.starts_with(['.', '['])).then_some(after)
                 };
                 let fitting = node.entries().iter().filter_map(|entry| Some((entry, fits(&entry.key)?)));
@@ -229,11 +214,10 @@ impl Source<'_> {
         let (line, column) = match place {
             Place::Point(line, column) => (line, column),
             Place::Byte(byte) => {
-                let before = &self.text.as_bytes()[..byte.min(self.text.len())];
-                let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
-                let line = before.split(|b| *b == b'\n').count();
-                // A byte that continues a character does not begin one.
-                (line, before[line_start..].iter().filter(|b| **b & 0xC0 != 0x80).count() + 1)
+                let byte = self.text.floor_char_boundary(byte);
+                let before = &self.text[..byte];
+                let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+                (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
             }
         };
         Location { file: self.file.to_owned(), line, column }

@@ -5,13 +5,22 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::node::{
-    Budget, Entry, Kind, MAX_DEPTH, Node, Parsed, Place, Segment, Source, Tree, clip, path_text, too_deep,
+    Budget, Entry, Kind, MAX_DEPTH, MAX_PROBLEMS, Node, Parsed, Place, Segment, Source, Tree, path_text, too_deep,
 };
 use super::scalar;
 use crate::problem::Problem;
+use crate::spec::text::clip;
+
+/// How long a line may be. The parser keeps all of a line that may yet turn out to be a key.
+const LONGEST_LINE: usize = 1 << 20;
 
 /// Reads the documents of a YAML text; empty ones are passed over.
 pub(super) fn parse(source: Source<'_>) -> Parsed {
+    if let Some(line) = source.text.split('\n').position(|line| line.len() > LONGEST_LINE) {
+        let problem = source.problem(Place::Point(line + 1, 1), String::new(), "this line is longer than 1 MiB");
+        let hint = "break it, or put a long text into a file of its own and name it with `from`";
+        return Parsed { trees: Vec::new(), problems: vec![problem.with_hint(hint)] };
+    }
     let mut builder = Builder::new(source);
     let mut parser = Parser::new_from_str(source.text);
     while let Some(event) = parser.next_event() {
@@ -47,7 +56,9 @@ fn syntax(source: Source<'_>, error: &ScanError) -> Problem {
         ("',' or '}'", "close the map with `}`, and put commas between its fields"),
         ("',' or ']'", "close the list with `]`, and put commas between its items"),
         ("quoted scalar", "check the quotes and the characters after `\\`"),
+        ("misplaced bracket", "take it out, or open one before it"),
         ("unexpected end", "close every quote and bracket"),
+        ("flow construct", "close the map or list above with `}` or `]`, or indent what belongs to it"),
     ];
     match hints.iter().find(|(part, _)| info.contains(part)) {
         Some((_, hint)) => problem.with_hint(*hint),
@@ -107,13 +118,18 @@ impl<'t> Builder<'t> {
             }
             Event::Alias(anchor) => self.alias(anchor, place),
             Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(tag.as_deref(), place);
                 let plain = style == ScalarStyle::Plain;
                 self.spend(1, text.len(), place)?;
                 if plain && text == "<<" && self.wants_key() {
                     return self.merge_key(place);
                 }
-                let kind = if plain { scalar::resolve(&text) } else { Kind::Text };
+                self.refuse_tag(tag.as_deref(), place);
+                let kind = match tag {
+                    // Whatever it was to be, nothing else is said about it.
+                    Some(_) => Kind::Cut,
+                    None if plain => scalar::resolve(&text),
+                    None => Kind::Text,
+                };
                 self.finish(Node::scalar(place, kind, text), anchor)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -160,8 +176,10 @@ impl<'t> Builder<'t> {
     }
 
     fn note(&mut self, place: Place, words: (impl Into<String>, impl Into<String>)) {
-        let problem = self.problem(place, words);
-        self.problems.push(problem);
+        if self.problems.len() < MAX_PROBLEMS {
+            let problem = self.problem(place, words);
+            self.problems.push(problem);
+        }
     }
 
     fn spend(&mut self, nodes: usize, text: usize, place: Place) -> Result<(), Box<Problem>> {
@@ -169,11 +187,10 @@ impl<'t> Builder<'t> {
     }
 
     fn refuse_tag(&mut self, tag: Option<&Tag>, place: Place) {
-        if let Some(tag) = tag {
-            let shown = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
-            let message = format!("tags such as `{}` are not supported", clip(&shown));
-            self.note(place, (message, "take the tag away; put the value in quotes if it is a string"));
-        }
+        let Some(tag) = tag else { return };
+        let shown = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
+        let message = format!("tags such as `{}` are not supported", clip(&shown));
+        self.note(place, (message, "take the tag away; put the value in quotes if it is a string"));
     }
 
     fn wants_key(&self) -> bool {
@@ -303,7 +320,8 @@ mod tests {
 
     #[test]
     fn a_small_bomb_is_refused_before_it_unfolds() {
-        let text: String = (0..30).map(|level| format!("a{level}: &a{level} [{}]\n", above(level, 9))).collect();
+        let lines = (0..30).map(|level| format!("a{level}: &a{level} [{}]\n", above(level, 9)));
+        let text = lines.collect::<Vec<_>>().concat();
         let found = problems(&text);
         assert_eq!(found.len(), 1);
         assert!(found[0].contains("more than 100000 values"), "{found:?}");
@@ -311,13 +329,14 @@ mod tests {
 
     #[test]
     fn long_texts_are_counted_wherever_they_are_used() {
-        let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), "*a, ".repeat(10));
+        let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 19), "*a, ".repeat(10));
         assert!(problems(&text)[0].contains("longer than 4 MiB"));
     }
 
     #[test]
     fn aliases_do_not_nest_deeper_than_values_may() {
-        let text: String = (0..100).map(|level| format!("a{level}: &a{level} [{}]\n", above(level, 1))).collect();
+        let lines = (0..100).map(|level| format!("a{level}: &a{level} [{}]\n", above(level, 1)));
+        let text = lines.collect::<Vec<_>>().concat();
         let found = problems(&text);
         assert!(found[0].contains("nested more than 64 deep"), "{found:?}");
         assert!(problems(&"[".repeat(200))[0].contains("nested more than 64 deep"));

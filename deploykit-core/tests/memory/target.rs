@@ -1,62 +1,19 @@
 //! The target in memory: what it does by calls and by time.
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use deploykit_core::memory::{Behaviour, MemoryTarget};
-use deploykit_core::plan::{next, preview};
+use deploykit_core::plan::preview;
 use deploykit_core::spec::{Artifact, Rolling, ServiceSpec, Strategy};
 use deploykit_core::units::Amount;
-use deploykit_core::*;
+use deploykit_core::{
+    Action, Applied, Control, Decision, Deployer, ErrorKind, Goal, LogOptions, Observed, Phase, PinnedSpec, Pins,
+    Rollout, RouteChange, ServiceName, State,
+};
 use futures_util::StreamExt as _;
 
-fn spec(version: u32, replicas: u32) -> Arc<PinnedSpec> {
-    let image = Artifact::image(format!("shop/orders:{version}"));
-    spec_of(image, replicas)
-}
-
-fn spec_of(artifact: Artifact, replicas: u32) -> Arc<PinnedSpec> {
-    let spec = ServiceSpec::builder("orders", artifact).replicas(replicas).build().unwrap();
-    Arc::new(PinnedSpec::new(spec, Pins::default()).unwrap())
-}
-
-fn id(spec: &PinnedSpec, ordinal: u32) -> InstanceId {
-    InstanceId { service: spec.service().clone(), revision: spec.revision().clone(), ordinal }
-}
-
-async fn look(target: &MemoryTarget) -> Observed {
-    target.observe(&[ServiceName::new("orders").unwrap()]).await.unwrap().remove(0)
-}
-
-async fn act(target: &MemoryTarget, action: Action) -> Result<Applied> {
-    target.apply(&action, &Context::new(FencingToken(0))).await
-}
-
-async fn start(target: &MemoryTarget, spec: &Arc<PinnedSpec>, ordinal: u32, attempt: u32) -> Result<Applied> {
-    act(target, Action::Start { id: id(spec, ordinal), spec: Arc::clone(spec), attempt }).await
-}
-
-async fn pass(seconds: u64) {
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-}
-
-/// Observes, decides and acts until there is nothing left to do.
-async fn drive(target: &MemoryTarget, goal: &Goal) -> Decision {
-    for _ in 0..10_000 {
-        match next(goal, &look(target).await, &target.capabilities()).unwrap() {
-            Decision::Act(steps) => {
-                for step in steps {
-                    act(target, step.action).await.unwrap();
-                }
-            }
-            Decision::Wait { why: plan::WaitReason::Gate { .. }, .. } => panic!("no gates here"),
-            Decision::Wait { .. } => pass(1).await,
-            done => return done,
-        }
-    }
-    panic!("no end: {:?}", look(target).await);
-}
+use super::support::{act, admit, drive, id, look, pass, route, spec, start, stop, withdraw};
 
 fn variants() -> Vec<(&'static str, MemoryTarget)> {
     let build = MemoryTarget::builder;
@@ -145,14 +102,13 @@ async fn instances_start_and_stop_in_their_time() {
     assert_eq!(phases(look(&target).await), [Phase::Starting]);
     pass(1).await;
     assert_eq!(phases(look(&target).await), [Phase::Ready]);
-    let stop = |grace| Action::Stop { id: id(&spec, 0), grace: Duration::from_secs(grace) };
-    assert_eq!(act(&target, stop(3)).await.unwrap(), Applied::Changed);
-    assert_eq!(act(&target, stop(3)).await.unwrap(), Applied::Unchanged);
+    assert_eq!(act(&target, stop(&spec, 0, 3)).await.unwrap(), Applied::Changed);
+    assert_eq!(act(&target, stop(&spec, 0, 3)).await.unwrap(), Applied::Unchanged);
     pass(2).await;
     assert_eq!(phases(look(&target).await), [Phase::Stopping]);
     pass(1).await;
     assert_eq!(phases(look(&target).await), [], "its grace is over");
-    assert_eq!(act(&target, stop(3)).await.unwrap(), Applied::Unchanged);
+    assert_eq!(act(&target, stop(&spec, 0, 3)).await.unwrap(), Applied::Unchanged);
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,15 +134,14 @@ async fn a_withdrawn_instance_drains() {
     let spec = spec(1, 1);
     start(&target, &spec, 0, 0).await.unwrap();
     pass(1).await;
-    let route = |change: RouteChange| Action::Route { service: spec.service().clone(), change: Box::new(change) };
-    let ghost = RouteChange { admit: vec![id(&spec, 1)], ..RouteChange::default() };
-    assert_eq!(act(&target, route(ghost)).await.unwrap_err().kind(), ErrorKind::NotFound);
-    act(&target, route(RouteChange { admit: vec![id(&spec, 0)], ..RouteChange::default() })).await.unwrap();
+    let route = |change: RouteChange| route(spec.service(), change);
+    assert_eq!(act(&target, route(admit([id(&spec, 1)]))).await.unwrap_err().kind(), ErrorKind::NotFound);
+    act(&target, route(admit([id(&spec, 0)]))).await.unwrap();
     pass(1).await;
     let endpoint = |seen: Observed| seen.traffic.unwrap().endpoints.into_values().next();
     let admitted = endpoint(look(&target).await).unwrap();
     assert_eq!((admitted.draining, admitted.in_flight), (false, 4));
-    act(&target, route(RouteChange { withdraw: vec![id(&spec, 0)], ..RouteChange::default() })).await.unwrap();
+    act(&target, route(withdraw([id(&spec, 0)]))).await.unwrap();
     pass(1).await;
     let draining = endpoint(look(&target).await).unwrap();
     assert_eq!((draining.draining, draining.in_flight), (true, 4));
