@@ -1,6 +1,8 @@
 //! deploykit's core.
 pub mod action;
 pub mod capability;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod diff;
 pub mod error;
 pub mod event;

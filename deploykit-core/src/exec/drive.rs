@@ -21,6 +21,7 @@ use crate::name::{ServiceName, TargetName};
 use crate::observed::Observed;
 use crate::plan::{Decision, ServicePlan, WaitReason, next};
 use crate::target::Deployer;
+use crate::time::Timestamp;
 
 /// A target, as the services of a run share it.
 #[derive(Debug)]
@@ -66,6 +67,10 @@ pub(super) struct Drive {
     /// What was seen last, and when that came in.
     pub(super) seen: Observed,
     pub(super) seen_at: Instant,
+    /// What a look has to be no older than, by the target's clock.
+    fresh_from: Timestamp,
+    /// What the target's clock showed, and when.
+    clock: (Timestamp, Instant),
     pub(super) told: Option<Seen>,
     pub(super) lease: Option<Keeper>,
     pub(super) signal: watch::Receiver<()>,
@@ -83,6 +88,8 @@ impl Drive {
             core,
             place,
             service: first.service.clone(),
+            fresh_from: first.at,
+            clock: (first.at, Instant::now()),
             seen: first,
             seen_at: Instant::now(),
             told: None,
@@ -218,13 +225,29 @@ impl Drive {
         self.failure("keep the lease", FailureKind::LeaseLost).with_error(error)
     }
 
-    /// Looks at the service once. Dropped when told to stop.
+    /// From now on, a look that shows what was before now is out of date.
+    pub(super) fn outdate(&mut self) {
+        self.fresh_from = self.target_time();
+    }
+
+    /// The time by the target's clock, or a little earlier.
+    fn target_time(&self) -> Timestamp {
+        let (at, then) = self.clock;
+        at.after(then.elapsed())
+    }
+
+    /// Looks at the service. `None` if told to stop meanwhile.
     pub(super) async fn look(&mut self) -> Option<Result<()>> {
-        let looked = observe_one(&self.place, &self.service, self.core.options.step_timeout);
+        let looked = observe_fresh(&self.place, &self.service, self.core.options.step_timeout, self.fresh_from);
         let seen = match self.stop.run_until_cancelled(looked).await? {
             Ok(seen) => seen,
             Err(error) => return Some(Err(error)),
         };
+        // The look that took least time on the way tells the time best; one out of date tells that the clock was set.
+        if seen.at > self.target_time() || seen.at < self.fresh_from {
+            self.clock = (seen.at, Instant::now());
+        }
+        self.fresh_from = seen.at;
         let brief = Seen::of(&seen);
         if self.told.as_ref().is_none_or(|told| !told.is_like(&brief)) {
             self.emit(EventKind::Observed { seen: brief.clone() });
@@ -236,10 +259,23 @@ impl Drive {
     }
 }
 
-/// Looks at one service.
-async fn observe_one(place: &Place, service: &ServiceName, limit: Duration) -> Result<Observed> {
-    let seen = observe(&place.deployer, std::slice::from_ref(service), limit).await?;
-    seen.into_values().next().ok_or_else(|| unanswered(&*place.deployer, service))
+/// A target whose answers stay out of date for longer than this has a clock that went back.
+const OUT_OF_DATE: Duration = Duration::from_secs(10);
+/// The pause before a target that answered with what is out of date is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Looks at one service, again and again while the answer shows what was before `from`: what was done since then must
+/// not be decided on a second time.
+async fn observe_fresh(place: &Place, service: &ServiceName, limit: Duration, from: Timestamp) -> Result<Observed> {
+    let begun = Instant::now();
+    loop {
+        let seen = observe(&place.deployer, std::slice::from_ref(service), limit).await?;
+        let seen = seen.into_values().next().ok_or_else(|| unanswered(&*place.deployer, service))?;
+        if seen.at >= from || begun.elapsed() >= OUT_OF_DATE {
+            return Ok(seen);
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
 }
 
 /// Looks at some services of one target, once, and checks that the answer is about those.

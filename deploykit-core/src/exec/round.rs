@@ -22,7 +22,7 @@ use crate::goal::Goal;
 use crate::name::{ServiceName, VarName};
 use crate::observed::InstanceId;
 use crate::pin::PinnedSpec;
-use crate::record::{Record, RecordStatus};
+use crate::record::Record;
 use crate::revision::Revision;
 use crate::target::Context;
 
@@ -94,6 +94,7 @@ impl Drive {
         let mut open = Open { steps: named.collect(), done: Vec::new(), failed: None };
         let begun = Instant::now();
         let end = self.take_steps(&share, &mut open, road).await;
+        self.outdate();
         self.excuse_publishing(road, steps, begun.elapsed());
         open.done.sort_by_key(|(number, _)| *number);
         self.tally.steps += u32::try_from(open.done.len()).unwrap_or(u32::MAX);
@@ -269,8 +270,7 @@ impl Drive {
             if self.core.key.as_ref().is_some_and(|key| !is_pinned(spec, key, name, &value)) {
                 // What worked before is not given up because a value from then is not known any more.
                 let is_new = matches!(goal, Goal::Run(_)) && goal.revision() == Some(spec.revision());
-                let worked =
-                    |record: &Record| record.revision() == spec.revision() && record.status == RecordStatus::Deployed;
+                let worked = |record: &Record| record.revision() == spec.revision() && record.is_proven();
                 if is_new && !self.seen.records.iter().any(worked) {
                     return Err(fail("its value is not the one that was planned".to_owned()));
                 }

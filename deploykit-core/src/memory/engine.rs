@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::instance::InstanceState;
 use super::router::is_served;
 use crate::observed::{Counts, PlatformState, Rollout, Submitted};
 use crate::pin::PinnedSpec;
@@ -52,6 +53,9 @@ pub struct Group {
     /// How long an instance takes to get ready; `None`: it never does.
     #[serde(default)]
     pub start_time: Option<Millis>,
+    /// When the first of them was started.
+    #[serde(default)]
+    pub started: Timestamp,
 }
 
 /// Instances that change at the same time.
@@ -100,6 +104,9 @@ impl Group {
 
     fn start(&mut self, count: u32, now: Timestamp) {
         if count > 0 {
+            if self.total() == 0 {
+                self.started = now;
+            }
             let at = self.start_time.map(|Millis(time)| now.after(time));
             self.starting.push(Batch { at, count });
         }
@@ -124,6 +131,14 @@ impl Group {
 }
 
 impl EngineState {
+    /// An instance of a group, as far as its log goes.
+    pub(super) fn instance(&self, revision: &Revision, ordinal: u32) -> Option<InstanceState> {
+        let group = self.groups.get(revision).filter(|group| ordinal < group.total())?;
+        let mut instance = InstanceState::new(group.started, 0);
+        instance.ready = group.start_time.map(|Millis(time)| group.started.after(time));
+        Some(instance)
+    }
+
     /// Whether there is nothing of the service.
     pub fn is_empty(&self) -> bool {
         self.submitted.is_none() && self.groups.is_empty()

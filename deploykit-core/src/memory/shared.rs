@@ -122,10 +122,12 @@ impl Shared {
         look(&inner.world)
     }
 
+    /// An instance, whoever drives it, and the time.
     pub(super) fn look_at(&self, id: &InstanceId) -> (Timestamp, Option<InstanceState>) {
-        let mut inner = self.lock();
-        inner.world.advance(self.now());
-        (inner.world.now, inner.world.instance(id).cloned())
+        self.with_settled(|world| {
+            let driven = || world.services.get(&id.service)?.engine.instance(&id.revision, id.ordinal);
+            (world.now, world.instance(id).cloned().or_else(driven))
+        })
     }
 
     /// One call: it takes its time, may fail on the way in or out, and has its effect at once in between.

@@ -146,7 +146,7 @@ fn platform(state: &PlatformState) -> Facts {
         tell("submitted.digest", told.digest.to_string());
     }
     if let Some(version) = &state.version {
-        tell("version", version.clone());
+        tell("version", version.escape_debug().to_string());
     }
     for (revision, counts) in &state.groups {
         tell(&format!("groups.{revision}"), format!("{} of {} ready", counts.ready, counts.total));
@@ -156,7 +156,8 @@ fn platform(state: &PlatformState) -> Facts {
 
 fn records(then: &[Record], now: &[Record], moved: &mut Vec<Moved>) {
     let words = |record: &Record| {
-        let promoted = if record.promoted == 0 { String::new() } else { format!(", {} gates opened", record.promoted) };
+        let promoted =
+            if record.promoted == 0 { String::new() } else { format!(", gates opened: {}", record.promoted) };
         let status = match record.status {
             RecordStatus::Deploying => "under way",
             RecordStatus::Deployed => "deployed",

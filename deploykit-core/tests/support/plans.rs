@@ -62,7 +62,7 @@ pub(crate) fn id(spec: &PinnedSpec, ordinal: u32) -> InstanceId {
 }
 
 pub(crate) fn record(spec: &Arc<PinnedSpec>, sequence: u64, status: RecordStatus) -> Record {
-    Record { sequence, at: NOW, status, promoted: 0, spec: Arc::clone(spec) }
+    Record { sequence, at: NOW, status, proven: false, promoted: 0, spec: Arc::clone(spec) }
 }
 
 /// A target that drives instances, with or without a router before them.
