@@ -69,6 +69,16 @@ impl Shelf {
         self.tables().processes.insert(name.into(), process);
     }
 
+    /// Whether there is a process of somebody else under this name.
+    pub fn has_foreign(&self, name: &str) -> bool {
+        self.tables().processes.get(name).is_some_and(|process| process.label.is_none())
+    }
+
+    /// Takes away whatever has this name.
+    pub fn remove(&self, name: &str) {
+        self.tables().processes.remove(name);
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp::EPOCH.after(self.since.elapsed())
     }
@@ -196,8 +206,8 @@ impl Deployer for ShelfTarget {
                 notes.records.insert(record.revision().clone(), (**record).clone());
             }
             Action::Forget { revision, .. } => {
-                let runs = |process: &Process| process.label.as_ref().is_some_and(|id| id.revision == *revision);
-                if processes.values().any(runs) {
+                let mut ours = processes.values().filter_map(|process| process.label.as_ref());
+                if ours.any(|id| id.service == *action.service() && id.revision == *revision) {
                     return Err(self.error(ErrorKind::Conflict, "forget", revision).with_context("found", "instances"));
                 }
                 if notes.records.remove(revision).is_none() {

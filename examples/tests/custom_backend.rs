@@ -1,9 +1,13 @@
-//! The example backend carries deployments.
+//! The example backend passes the conformance suite, and carries deployments.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deploykit_core::conformance::{self, Foreign, Harness};
 use deploykit_core::exec::{Executor, Targets};
 use deploykit_core::spec::{Artifact, ServiceSpec};
-use deploykit_core::{Deployer as _, ErrorKind, Outcome, ServiceName, TargetName};
+use deploykit_core::{Deployer, ErrorKind, InstanceId, Outcome, ServiceName, TargetName};
 
 #[allow(dead_code, unreachable_pub, reason = "an example, as a module")]
 #[path = "../custom_backend.rs"]
@@ -52,3 +56,46 @@ async fn what_is_somebody_elses_stays() {
     assert!(text.contains(&ErrorKind::Conflict.to_string()), "{text}");
     assert!(target.services().await.unwrap().is_empty());
 }
+
+/// What the conformance suite needs to know of a shelf.
+struct Shelves(Arc<Shelf>);
+
+#[async_trait]
+impl Harness for Shelves {
+    async fn deployer(&self) -> Arc<dyn Deployer> {
+        Arc::new(ShelfTarget::new(TargetName::new("shelf").unwrap(), self.0.clone()))
+    }
+
+    fn artifact(&self, version: u32) -> Artifact {
+        Artifact::jar(format!("kitchen/{version}.jar"))
+    }
+
+    fn refused_spec(&self, service: &ServiceName) -> Option<ServiceSpec> {
+        let spec = ServiceSpec::builder(service.as_str(), self.artifact(1));
+        Some(spec.file("/etc/menu", "soup").build().unwrap())
+    }
+
+    async fn plant_foreign(&self, id: &InstanceId) -> Option<Arc<dyn Foreign>> {
+        self.0.put_foreign(id.to_string());
+        Some(Arc::new(Planted(self.0.clone(), id.to_string())))
+    }
+}
+
+/// A process of somebody else.
+struct Planted(Arc<Shelf>, String);
+
+#[async_trait]
+impl Foreign for Planted {
+    async fn is_untouched(&self) -> bool {
+        self.0.has_foreign(&self.1)
+    }
+
+    async fn remove(&self) {
+        self.0.remove(&self.1);
+    }
+}
+
+conformance::tests!(
+    #[tokio::test(start_paused = true)]
+    Shelves(Shelf::new())
+);
