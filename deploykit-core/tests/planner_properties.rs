@@ -179,7 +179,7 @@ fn steps(rounds: Vec<Round>) -> Vec<Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// One function: what is shown is what is done on fresh observations.
     #[test]
