@@ -140,6 +140,11 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<crate::revision::Revision>,
     },
+    /// New goals of a [`Reconciler`](crate::exec::Reconciler) cannot be planned; those before stay.
+    GoalsRefused {
+        /// Why.
+        error: String,
+    },
     /// The service came to its end in this run.
     Finished {
         /// Which end.
@@ -283,6 +288,7 @@ impl fmt::Display for EventKind {
             }
             Self::StepFinished { step, applied: Applied::Changed } => write!(f, "{step}: done"),
             Self::StepFinished { step, applied: Applied::Unchanged } => write!(f, "{step}: was done already"),
+            Self::GoalsRefused { error } => write!(f, "new goals are refused: {error}"),
             Self::Waiting { why, .. } => f.write_str(&crate::exec::waiting_for(why)),
             Self::Alarm { alarm } => write!(f, "{alarm}"),
             Self::RollbackStarted { to: Some(to), .. } => write!(f, "going back to {to}"),

@@ -16,6 +16,7 @@ pub mod pin;
 pub mod plan;
 pub mod problem;
 pub mod record;
+pub mod render;
 pub mod revision;
 pub mod spec;
 pub mod target;

@@ -143,6 +143,7 @@ fn after(old: &Arc<PinnedSpec>) -> Observed {
     let state = State::Instances(Vec::new());
     let mut seen = Observed::empty(old.service().clone(), NOW, state);
     seen.records.push(Record {
+        proven: false,
         sequence: 1,
         at: NOW,
         status: RecordStatus::Deploying,
@@ -300,7 +301,7 @@ fn drift_of_instances() {
     web-r1-dcd183bcb5ec-3: expected requests, found ready, but the router sends it none
     web-r1-dcd183bcb5ec-7: expected no requests, found the router sends it requests, but it does not exist
     ");
-    seen.records.push(Record { sequence: 0, spec: other, ..seen.records[0].clone() });
+    seen.records.push(Record { proven: false, sequence: 0, spec: other, ..seen.records[0].clone() });
     assert!(drift(&seen).contains("-0: expected only r1-"), "{}", drift(&seen));
 }
 

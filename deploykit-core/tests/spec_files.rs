@@ -1,15 +1,16 @@
 //! What files say, Rust says too, and files in one format what those in another do.
 #![cfg(feature = "files")]
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 use std::time::Duration;
 
-use deploykit_core::spec::file::{Format, load, parse};
+use deploykit_core::spec::file::{Format, load, load_with_sources, parse};
 use deploykit_core::spec::{
     Artifact, BlueGreen, Canary, Expose, Gate, HttpExpose, ImageArtifact, ImageBuild, MatchRule, OnFailure, Probe,
     Protocol, PullPolicy, Rolling, SecretSource, ServiceBuilder, ServiceSpec, Stage, Strategy,
 };
 use deploykit_core::units::{Amount, Share};
-use deploykit_core::{Pins, Revision};
+use deploykit_core::{Location, Pins, Problem, Revision, SpecError};
 
 fn restaurant() -> ServiceBuilder {
     let build = ImageBuild {
@@ -159,6 +160,30 @@ fn paths_are_relative_to_the_file() {
 }
 
 #[test]
+fn what_is_found_later_has_its_place_too() {
+    let (specs, sources) = load_with_sources(&["tests/specs/aliases.yaml", "tests/specs/restaurant.toml"]).unwrap();
+    assert_eq!(specs.len(), 3);
+    let problem = |service: &str, path: &str| Problem::new(path, "not here").with_service(service);
+    let elsewhere = problem("one", "env.B").with_location(Location { file: "x".into(), line: 1, column: 1 });
+    let error = SpecError::new(vec![
+        problem("restaurant-service", "strategy.rolling.max_surge"),
+        problem("two", "strategy.recreate"),
+        problem("one", "probes.live.period"),
+        problem("unknown", "service"),
+        elsewhere,
+        Problem::new("service", "whose"),
+    ]);
+    insta::assert_snapshot!(sources.locate(error), @r"
+    tests/specs/restaurant.toml:47:13: restaurant-service: strategy.rolling.max_surge: not here
+    tests/specs/aliases.yaml:13:11: two: strategy.recreate: not here
+    tests/specs/aliases.yaml:8:59: one: probes.live.period: not here
+    unknown: service: not here
+    x:1:1: one: env.B: not here
+    service: whose
+    ");
+}
+
+#[test]
 fn files_in_the_working_folder_are_left_as_they_are() {
     // Nothing is read, so that `from` stays.
     let text = std::fs::read_to_string("tests/specs/restaurant.yaml").unwrap();
@@ -243,9 +268,9 @@ fn the_builder_gives_all_problems_at_once() {
         .unwrap_err();
     insta::assert_snapshot!(error, @r"
     Shop: service: `Shop` is not a service name: it must have 1 to 40 characters of a-z, 0-9 and `-`, begin with a letter and not end with `-`
-    Shop: env.A-B: `A-B` is not a variable name: it must have letters, digits and `_`, and not begin with a digit
+    Shop: env.A-B: `A-B` is not a variable name: it must have 1 to 200 letters, digits and `_`, and not begin with a digit
     Shop: env.C.address_of: `Menu` is not a service name: it must have 1 to 40 characters of a-z, 0-9 and `-`, begin with a letter and not end with `-`
-    Shop: ports.: `` is not a port name: use a-z, 0-9 and `-`, begin with a letter and do not end with `-`
+    Shop: ports.: `` is not a port name: it must have 1 to 15 characters of a-z, 0-9 and `-`, begin with a letter and not end with `-`
     Shop: resources.memory: `256MB` is not an amount of memory; write it in bytes or with a unit, like 268435456, 256Mi, 1.5Gi or 512M
     Shop: deadline: `5` is not a duration; write it with a unit, like 500ms, 10s, 1m 30s or 1h
     Shop: depends_on: `X` is not a service name: it must have 1 to 40 characters of a-z, 0-9 and `-`, begin with a letter and not end with `-`

@@ -2,11 +2,11 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports to whoever runs it")]
 #![expect(clippy::disallowed_methods, reason = "it times the work of other programs, by the wall clock")]
 
-mod arch;
 mod deny;
 mod deps;
 mod files;
 mod fuzz;
+mod mutants;
 mod run;
 mod stage;
 mod tests_stage;
@@ -30,10 +30,9 @@ enum Task {
     /// Check everything that has to hold before a change is merged.
     ///
     /// Formatting, lints for no, the default and all features, documentation, licences and sources of dependencies,
-    /// the size and kind of core's dependencies, the boundaries between modules, what is committed, a short run of
-    /// each fuzz target, and all tests: unit, integration, documentation and examples. Every stage runs, whatever
-    /// came of those before it; the exit code is 1 if any failed. What cannot be done on this machine is skipped, and
-    /// the summary says so and why.
+    /// the size and kind of core's dependencies, what is committed, a short run of each fuzz target, and all tests:
+    /// unit, integration, documentation and examples. Every stage runs, whatever came of those before it; the exit
+    /// code is 1 if any failed. What cannot be done on this machine is skipped, and the summary says so and why.
     Test(TestArgs),
     /// Run the benchmarks.
     Bench {
@@ -45,6 +44,11 @@ enum Task {
         /// How many seeds to try of each scenario.
         #[arg(long, default_value_t = 1000)]
         seeds: u64,
+    },
+    /// Break the planner on purpose, in one way after the other, and see that its tests notice.
+    Mutants {
+        /// Only those whose description contains this.
+        filter: Option<String>,
     },
     /// Fuzz each target for its share of the time; needs cargo-fuzz and a nightly toolchain.
     Fuzz {
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Task::Test(args) => return test(args),
         Task::Bench { filter } => bench(filter.as_deref()),
         Task::Sim { seeds } => sim(seeds),
+        Task::Mutants { filter } => mutants::hunt(filter.as_deref()),
         Task::Fuzz { minutes, target } => fuzz::fuzz(minutes * 60, target.as_deref()),
         Task::Testbed => {
             println!("There are no live targets yet. The in-memory target, which all tests run on, needs nothing.");
@@ -89,7 +94,6 @@ fn test(TestArgs { quick }: TestArgs) -> ExitCode {
     let mut stages = Stages::default();
     stages.run("format", || cargo(["fmt", "--all", "--", "--check"]).into());
     stages.run("committed files", || files::check_committed().into());
-    stages.run("boundaries", || arch::check().into());
     if !quick {
         stages.run("lints, no features", || clippy_each("--no-default-features").into());
         stages.run("lints, default features", || clippy(&["--workspace"]).into());

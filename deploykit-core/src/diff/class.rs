@@ -11,7 +11,7 @@ const CLASSES: [(&str, ChangeClass, &str); 25] = [
     ("pins.artifact", Replaces, "the artifact's content is another"),
     ("artifact.*.build", InPlace, ONLY_HOW),
     ("artifact.image.pull", InPlace, "it matters only when an instance starts"),
-    ("artifact", Replaces, "a running instance keeps what it was started with"),
+    ("artifact", Replaces, "an instance keeps what it was started with"),
     ("env", Replaces, "environment is fixed when an instance starts"),
     ("secrets.*.*", InPlace, "it says where the value comes from; the value is compared by its digest"),
     ("secrets", Replaces, "environment is fixed when an instance starts"),

@@ -99,10 +99,16 @@ impl Drive {
             return Some(Goal::RollBack(before.spec.clone()));
         }
         let back = undo_goal(&self.seen);
-        match back {
-            Goal::Remove(_) if worked(basis) || !(self.place.caps.records || basis.is_empty()) => None,
-            _ => Some(back).filter(|back| back.revision() != goal.revision()),
-        }
+        let counts = basis.counts();
+        let ready = |revision: &Revision| counts.get(revision).is_some_and(|counts| counts.ready > 0);
+        let has_only_new = goal.revision().is_some_and(ready) && !back.revision().is_some_and(ready);
+        let was_proven = self.seen.latest_record().is_some_and(Record::is_proven);
+        let is_impossible = match &back {
+            Goal::Remove(_) => worked(basis) || !(self.place.caps.records || basis.is_empty()),
+            // A deployer was cut off in a change in place of what had worked; no older revision is any better.
+            _ => back.revision() == goal.revision() || (has_only_new && was_proven),
+        };
+        (!is_impossible).then_some(back)
     }
 
     /// Writes down that a deployment was given up.
@@ -177,7 +183,7 @@ impl Drive {
         };
         // Best effort: a failure without log lines is better than none.
         let reading = tokio::time::timeout(LOG_PATIENCE, reading);
-        self.core.stop.run_until_cancelled(reading).await;
+        self.stop.run_until_cancelled(reading).await;
         if !lines.is_empty() {
             cause.logs = lines.iter().map(|line| blot(line, &values)).collect();
             cause.logs_of = Some(instance);

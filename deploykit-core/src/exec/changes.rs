@@ -49,6 +49,14 @@ struct Shared {
     line: watch::Sender<Line>,
 }
 
+impl Shared {
+    fn signal_all(&self) {
+        for signal in self.signals.values() {
+            signal.send_replace(());
+        }
+    }
+}
+
 /// Longer than this nobody waits for the stream before the first look.
 const OPENING: Duration = Duration::from_secs(5);
 
@@ -58,15 +66,9 @@ impl ChangeHub {
         Self { shared: Arc::new(Shared { signals, line: watch::Sender::new(Line::Unknown) }), task: Mutex::new(None) }
     }
 
-    /// Listens for changes of a service. The first to ask opens the stream; by the time this returns, it is open or
-    /// known not to be, so that nothing that is looked at afterwards changes unnoticed.
-    pub(super) async fn listen(
-        &self,
-        service: &ServiceName,
-        deployer: &Arc<dyn Deployer>,
-        options: &Options,
-        events: &Arc<Events>,
-    ) -> watch::Receiver<()> {
+    /// Opens the stream, unless somebody has. By the time this returns, it is open or known not to be, so that nothing
+    /// that is looked at afterwards changes unnoticed.
+    pub(super) async fn open(&self, deployer: &Arc<dyn Deployer>, options: &Options, events: &Arc<Events>) {
         if deployer.capabilities().changes {
             let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
             task.get_or_insert_with(|| {
@@ -79,6 +81,10 @@ impl ChangeHub {
         let mut line = self.shared.line.subscribe();
         let known = line.wait_for(|line| *line != Line::Unknown);
         let _ = tokio::time::timeout(OPENING, known).await;
+    }
+
+    /// Changes of a service from now on.
+    pub(super) fn of(&self, service: &ServiceName) -> watch::Receiver<()> {
         let signal = self.shared.signals.get(service);
         signal.map_or_else(|| watch::Sender::new(()).subscribe(), watch::Sender::subscribe)
     }
@@ -102,12 +108,9 @@ async fn follow(shared: Arc<Shared>, deployer: Arc<dyn Deployer>, options: Optio
                 return;
             }
             Ok(Some(mut stream)) => {
-                let reopened = shared.line.send_replace(Line::Open) == Line::Closed;
-                if reopened {
+                if shared.line.send_replace(Line::Open) == Line::Closed {
                     // What changed while the stream was closed is not told.
-                    for signal in shared.signals.values() {
-                        signal.send_replace(());
-                    }
+                    shared.signal_all();
                 }
                 while let Some(service) = std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
                     delays.reset();
@@ -115,7 +118,9 @@ async fn follow(shared: Arc<Shared>, deployer: Arc<dyn Deployer>, options: Optio
                         signal.send_replace(());
                     }
                 }
+                // Whoever relied on it has to look more often from now on.
                 shared.line.send_replace(Line::Closed);
+                shared.signal_all();
             }
             Err(error) => {
                 shared.line.send_replace(Line::Closed);

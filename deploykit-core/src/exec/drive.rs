@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::changes::ChangeHub;
 use super::executor::Core;
@@ -18,8 +19,9 @@ use crate::event::EventKind;
 use crate::goal::Goal;
 use crate::name::{ServiceName, TargetName};
 use crate::observed::Observed;
-use crate::plan::{Decision, WaitReason, next};
+use crate::plan::{Decision, ServicePlan, WaitReason, next};
 use crate::target::Deployer;
+use crate::time::Timestamp;
 
 /// A target, as the services of a run share it.
 #[derive(Debug)]
@@ -65,25 +67,61 @@ pub(super) struct Drive {
     /// What was seen last, and when that came in.
     pub(super) seen: Observed,
     pub(super) seen_at: Instant,
+    /// What a look has to be no older than, by the target's clock.
+    fresh_from: Timestamp,
+    /// What the target's clock showed, and when.
+    clock: (Timestamp, Instant),
     pub(super) told: Option<Seen>,
     pub(super) lease: Option<Keeper>,
     pub(super) signal: watch::Receiver<()>,
     pub(super) tally: Tally,
+    /// Set when nothing new may be begun.
+    pub(super) stop: CancellationToken,
+    /// The plan that has to hold still when the lease is taken.
+    bound: Option<ServicePlan>,
 }
 
 impl Drive {
     pub(super) fn new(core: Arc<Core>, place: Arc<Place>, first: Observed) -> Self {
+        let stop = core.stop.child_token();
         Self {
             core,
             place,
             service: first.service.clone(),
+            fresh_from: first.at,
+            clock: (first.at, Instant::now()),
             seen: first,
             seen_at: Instant::now(),
             told: None,
             lease: None,
             signal: watch::Sender::new(()).subscribe(),
             tally: Tally::default(),
+            stop,
+            bound: None,
         }
+    }
+
+    /// What stops this service alone.
+    pub(super) fn stopper(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Refuses to begin if another deployer has moved what this plan rests on.
+    pub(super) fn bound_to(mut self, plan: Option<ServicePlan>) -> Self {
+        self.bound = plan;
+        self
+    }
+
+    /// Looks, under the lease, whether another deployer came first.
+    pub(super) fn check_bound(&mut self) -> Result<(), Box<Failure>> {
+        let Some(plan) = self.bound.take() else { return Ok(()) };
+        // An instance that became unhealthy meanwhile, perhaps because of a service that this one comes after, is no
+        // reason not to go on.
+        let decisive = ["records.", "platform.submitted.", "traffic.shares", "traffic.test_users"];
+        let moved = plan.moved(&self.seen).into_iter();
+        let mut moved = moved.filter(|moved| decisive.iter().any(|path| moved.path.starts_with(path)));
+        let Some(first) = moved.next() else { return Ok(()) };
+        Err(self.failure("begin", FailureKind::Stale).with_text(first))
     }
 
     /// Brings the service to its goal, or to another end.
@@ -114,9 +152,8 @@ impl Drive {
             let cause = self.failure("take the lease", FailureKind::Held);
             return Outcome::Halted { cause: cause.with_text("this executor is at work on the service already") };
         };
-        let changes =
-            self.place.changes.listen(&self.service, &self.place.deployer, &self.core.options, &self.core.events);
-        self.signal = changes.await;
+        self.place.changes.open(&self.place.deployer, &self.core.options, &self.core.events).await;
+        self.signal = self.place.changes.of(&self.service);
         match self.take_lease().await {
             Ok(true) => {}
             Ok(false) => return self.cancelled(),
@@ -157,7 +194,7 @@ impl Drive {
         let patience = self.core.options.wait_for_lease;
         loop {
             let asked = Instant::now();
-            let Some(answer) = self.core.stop.run_until_cancelled(lessor.acquire()).await else { return Ok(false) };
+            let Some(answer) = self.stop.run_until_cancelled(lessor.acquire()).await else { return Ok(false) };
             let error = match answer {
                 Ok(lease) => {
                     self.emit(EventKind::LeaseTaken { holder: lease.holder.clone(), token: lease.token });
@@ -178,7 +215,7 @@ impl Drive {
                     return Err(self.failure("take the lease", kind).with_error(&error).with_waited(waited));
                 }
             };
-            if self.core.stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
+            if self.stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
                 return Ok(false);
             }
         }
@@ -188,13 +225,29 @@ impl Drive {
         self.failure("keep the lease", FailureKind::LeaseLost).with_error(error)
     }
 
-    /// Looks at the service once. Dropped when told to stop.
+    /// From now on, a look that shows what was before now is out of date.
+    pub(super) fn outdate(&mut self) {
+        self.fresh_from = self.target_time();
+    }
+
+    /// The time by the target's clock, or a little earlier.
+    fn target_time(&self) -> Timestamp {
+        let (at, then) = self.clock;
+        at.after(then.elapsed())
+    }
+
+    /// Looks at the service. `None` if told to stop meanwhile.
     pub(super) async fn look(&mut self) -> Option<Result<()>> {
-        let looked = observe_one(&self.place, &self.service, self.core.options.step_timeout);
-        let seen = match self.core.stop.run_until_cancelled(looked).await? {
+        let looked = observe_fresh(&self.place, &self.service, self.core.options.step_timeout, self.fresh_from);
+        let seen = match self.stop.run_until_cancelled(looked).await? {
             Ok(seen) => seen,
             Err(error) => return Some(Err(error)),
         };
+        // The look that took least time on the way tells the time best; one out of date tells that the clock was set.
+        if seen.at > self.target_time() || seen.at < self.fresh_from {
+            self.clock = (seen.at, Instant::now());
+        }
+        self.fresh_from = seen.at;
         let brief = Seen::of(&seen);
         if self.told.as_ref().is_none_or(|told| !told.is_like(&brief)) {
             self.emit(EventKind::Observed { seen: brief.clone() });
@@ -206,10 +259,23 @@ impl Drive {
     }
 }
 
-/// Looks at one service.
-async fn observe_one(place: &Place, service: &ServiceName, limit: Duration) -> Result<Observed> {
-    let seen = observe(&place.deployer, std::slice::from_ref(service), limit).await?;
-    seen.into_values().next().ok_or_else(|| unanswered(&*place.deployer, service))
+/// A target whose answers stay out of date for longer than this has a clock that went back.
+const OUT_OF_DATE: Duration = Duration::from_secs(10);
+/// The pause before a target that answered with what is out of date is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Looks at one service, again and again while the answer shows what was before `from`: what was done since then must
+/// not be decided on a second time.
+async fn observe_fresh(place: &Place, service: &ServiceName, limit: Duration, from: Timestamp) -> Result<Observed> {
+    let begun = Instant::now();
+    loop {
+        let seen = observe(&place.deployer, std::slice::from_ref(service), limit).await?;
+        let seen = seen.into_values().next().ok_or_else(|| unanswered(&*place.deployer, service))?;
+        if seen.at >= from || begun.elapsed() >= OUT_OF_DATE {
+            return Ok(seen);
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
 }
 
 /// Looks at some services of one target, once, and checks that the answer is about those.

@@ -1,7 +1,7 @@
 use crate::error::Error;
 use crate::exec::Failure;
 use crate::name::{ServiceName, TargetName};
-use crate::plan::{PlanError, RollbackError};
+use crate::plan::{PlanError, RollbackError, StalePlan};
 use crate::problem::SpecError;
 
 /// Why a run did not begin.
@@ -10,16 +10,13 @@ use crate::problem::SpecError;
 pub enum RunError {
     /// The specs cannot be used.
     #[error("the specs cannot be used:\n{0}")]
-    Spec(#[source] SpecError),
+    Spec(SpecError),
     /// No plan can be made.
     #[error("no plan can be made: {0}")]
-    Plan(#[source] PlanError),
+    Plan(PlanError),
     /// What the plan was made from is not what is there now.
-    #[error("the plan was made from what is not there any more; plan again: {moved}")]
-    Stale {
-        /// What has moved.
-        moved: String,
-    },
+    #[error("{0}")]
+    Stale(StalePlan),
     /// A target could not be asked.
     #[error("{}", .0.chain())]
     Target(Box<Error>),
@@ -40,13 +37,12 @@ pub enum RunError {
         targets: Vec<TargetName>,
     },
     /// There is nothing to go back to.
-    #[error("cannot roll {service} back: {error}")]
+    #[error("cannot roll {service} back: {reason}")]
     Rollback {
         /// The service.
         service: ServiceName,
         /// Why.
-        #[source]
-        error: RollbackError,
+        reason: RollbackError,
     },
     /// The release does not wait for anybody.
     #[error("the release of {service} does not wait for a gate to be opened; {now}")]

@@ -43,7 +43,10 @@ impl Events {
 fn trace(service: Option<&ServiceName>, kind: &EventKind) {
     let service = service.map(ServiceName::as_str);
     match kind {
-        EventKind::Alarm { .. } | EventKind::StepFailed { .. } | EventKind::ObserveFailed { .. } => {
+        EventKind::Alarm { .. }
+        | EventKind::GoalsRefused { .. }
+        | EventKind::StepFailed { .. }
+        | EventKind::ObserveFailed { .. } => {
             tracing::warn!(service, "{kind}");
         }
         EventKind::Observed { .. } | EventKind::StepProgress { .. } => tracing::debug!(service, "{kind}"),

@@ -10,10 +10,10 @@ use super::drive::{Drive, Place, observe};
 use super::events::{EventStream, Events};
 use super::options::Options;
 use super::pinning::pin;
-use super::run::carry_out;
+use super::run::{Basis, carry_out};
 use super::secrets::{LocalSecrets, SecretReader};
 use super::targets::Targets;
-use super::{Report, RunError};
+use super::{Outcome, Report, RunError, Seen, ServiceReport};
 use crate::error::{Error, Result, Retry};
 use crate::goal::Goal;
 use crate::name::{ServiceName, TargetName};
@@ -57,6 +57,15 @@ impl Core {
         let key = (target.clone(), service.clone());
         let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
         at_work.insert(key.clone()).then(|| Claim { core: Arc::clone(self), key })
+    }
+}
+
+impl Core {
+    /// Drives one service, unless told to abort.
+    pub(super) async fn drive(&self, drive: Drive, goal: &Goal) -> ServiceReport {
+        let (target, left_at) = (drive.place.name.clone(), Seen::of(&drive.seen));
+        let aborted = || ServiceReport::of_nothing(target, Outcome::Cancelled { left_at });
+        self.abort.run_until_cancelled(drive.run(goal)).await.unwrap_or_else(aborted)
     }
 }
 
@@ -200,14 +209,19 @@ impl Executor {
     /// Carries out a plan, provided that what it was made from is still what is there.
     ///
     /// # Errors
-    /// [`RunError::Stale`] if not; nothing was changed then. How each service ended is in the report.
+    /// [`RunError::Stale`] if not, [`RunError::Plan`] if the plan is not what would be done; nothing was changed then. How each service ended is in the report.
     pub async fn run(&self, plan: &Plan) -> Result<Report, RunError> {
         let services = plan.services.iter().map(|service| (service.goal.service().clone(), service.target.clone()));
         let mut fresh = self.unless_stopped(self.look_at(services.collect())).await?;
         let in_order: Vec<Observed> =
             plan.services.iter().filter_map(|service| fresh.remove(service.goal.service())).collect();
-        check_basis(plan, &in_order)?;
-        carry_out(&self.core, &self.targets, plan, in_order).await
+        plan.check_basis(&in_order).map_err(RunError::Stale)?;
+        for service in &plan.services {
+            if let Some(deployer) = self.targets.get(&service.target) {
+                service.check_faithful(&deployer.capabilities())?;
+            }
+        }
+        carry_out(&self.core, &self.targets, plan, in_order, Basis::Bound).await
     }
 
     /// Deploys services: pins their specs, plans, and carries out the plan.
@@ -234,7 +248,8 @@ impl Executor {
     /// [`RunError::Rollback`] if there is nothing to go back to; [`RunError`] if nothing was begun.
     pub async fn rollback(&self, service: &ServiceName, to: Option<&str>) -> Result<Report, RunError> {
         let (target, seen) = self.find(service).await?;
-        let goal = rollback_goal(&seen, to).map_err(|error| RunError::Rollback { service: service.clone(), error })?;
+        let goal =
+            rollback_goal(&seen, to).map_err(|reason| RunError::Rollback { service: service.clone(), reason })?;
         let plan = self.plan_seen(vec![(goal, target)], &BTreeMap::from([(service.clone(), seen)]))?;
         self.carry_out_fresh(&plan).await
     }
@@ -279,7 +294,11 @@ impl Executor {
     /// Carries out a plan that was made a moment ago: its basis is what was seen.
     pub(super) async fn carry_out_fresh(&self, plan: &Plan) -> Result<Report, RunError> {
         let seen = plan.services.iter().map(|service| service.basis.clone()).collect();
-        carry_out(&self.core, &self.targets, plan, seen).await
+        carry_out(&self.core, &self.targets, plan, seen, Basis::Fresh).await
+    }
+
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 
     /// The target of each goal: what a spec names; for a removal, where the service is.
@@ -433,16 +452,4 @@ enum Ask<'a> {
 struct Answer {
     services: BTreeSet<ServiceName>,
     seen: BTreeMap<ServiceName, Observed>,
-}
-
-/// Refuses a plan whose basis has moved.
-fn check_basis(plan: &Plan, seen: &[Observed]) -> Result<(), RunError> {
-    for (service, seen) in plan.services.iter().zip(seen) {
-        let mut basis = service.basis.clone();
-        basis.at = seen.at;
-        if basis != *seen {
-            return Err(RunError::Stale { moved: service.goal.service().to_string() });
-        }
-    }
-    Ok(())
 }

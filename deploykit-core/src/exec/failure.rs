@@ -75,6 +75,8 @@ pub enum FailureKind {
     Held,
     /// The lease was lost; nothing was changed after that.
     LeaseLost,
+    /// What the plan was made from is not what is there any more.
+    Stale,
     /// A secret could not be read, or is not what was planned.
     Secret,
     /// No decision could be made.
@@ -131,7 +133,7 @@ impl Failure {
 
     /// Whether nothing may be changed any more, not even back.
     pub(super) fn forbids_changes(&self) -> bool {
-        matches!(self.kind, FailureKind::LeaseLost | FailureKind::Held)
+        matches!(self.kind, FailureKind::LeaseLost | FailureKind::Held | FailureKind::Stale)
     }
 
     /// Everything, over several lines.
@@ -161,6 +163,7 @@ impl fmt::Display for Failure {
             FailureKind::Stuck { why } => write!(f, ": {}", stuck_because(why))?,
             FailureKind::LeaseLost => f.write_str(": the lease was lost to another deployer")?,
             FailureKind::Held => f.write_str(": another deployer is at work")?,
+            FailureKind::Stale => f.write_str(": the plan is out of date")?,
             FailureKind::NoWayBack => f.write_str(": there is nothing to go back to")?,
             FailureKind::Step { .. }
             | FailureKind::Observe { .. }
@@ -185,6 +188,7 @@ fn hint(kind: &FailureKind, service: &ServiceName) -> String {
         FailureKind::LeaseLost => {
             format!("another deployer has taken over; `deploykit status {service}` shows how far it is")
         }
+        FailureKind::Stale => "plan again, and look at the new plan before applying it".to_owned(),
         FailureKind::Secret => "mend the secret's source and plan again".to_owned(),
         FailureKind::Step { .. } | FailureKind::Observe { .. } | FailureKind::Plan | FailureKind::Defect => {
             format!("`deploykit status {service}` shows what is there; deploying again goes on from that")

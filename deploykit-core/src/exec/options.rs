@@ -214,6 +214,11 @@ fn delays(pace: Pace, jitter: Option<u64>) -> Delays {
     Delays { builder, left: builder.build(), longest: pace.longest }
 }
 
+/// How long to wait before something is tried again that a person may have to mend first.
+pub(super) fn slow_retries() -> Delays {
+    delays(Pace::new(Duration::from_secs(5), Duration::from_mins(5)), None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -66,7 +66,7 @@ impl Drive {
     pub(super) async fn pursue(&mut self, goal: &Goal) -> Result<End, Box<Failure>> {
         let mut road = Road::new(&self.core.options, Progress::new(goal, &self.seen));
         loop {
-            if self.core.stop.is_cancelled() {
+            if self.stop.is_cancelled() {
                 return Ok(End::Cancelled);
             }
             if let Go::Stop = self.hold_lease(&road).await? {
@@ -84,6 +84,7 @@ impl Drive {
                 }
                 Some(Ok(())) => {}
             }
+            self.check_bound()?;
             if road.progress.note(&self.seen) {
                 road.last_error = None;
                 road.polls.reset();
@@ -188,7 +189,7 @@ impl Drive {
             }
             tokio::select! {
                 biased;
-                () = self.core.stop.cancelled() => return Ok(Go::Stop),
+                () = self.stop.cancelled() => return Ok(Go::Stop),
                 changed = lease.changed() => if changed.is_err() { return Ok(Go::Stop) },
                 () = tokio::time::sleep_until(road.progress.overdue_at(None)) => {
                     let waited = road.progress.waited();
@@ -207,7 +208,7 @@ impl Drive {
         let settled = self.seen_at + SETTLE;
         tokio::select! {
             biased;
-            () = self.core.stop.cancelled() => return Ok(Go::Stop),
+            () = self.stop.cancelled() => return Ok(Go::Stop),
             moved = lease.changed() => {
                 if let (Ok(()), Hold::Lost(error)) = (moved, &*lease.borrow()) {
                     return Err(self.lease_lost(error));

@@ -22,6 +22,8 @@ use crate::goal::Goal;
 use crate::name::{ServiceName, VarName};
 use crate::observed::InstanceId;
 use crate::pin::PinnedSpec;
+use crate::record::Record;
+use crate::revision::Revision;
 use crate::target::Context;
 
 /// How a round ended.
@@ -42,7 +44,10 @@ pub(super) enum RoundEnd {
 /// So many submissions in a row may be refused because the platform has moved on.
 const MOST_CONFLICTS: u32 = 5;
 
-type Secrets = Arc<BTreeMap<VarName, SecretString>>;
+type Values = Arc<BTreeMap<VarName, SecretString>>;
+
+/// The values of secrets by the revision that needs them: a round may also mend what users are on.
+type Secrets = BTreeMap<Revision, Values>;
 
 /// What the steps of a round share.
 #[derive(Debug)]
@@ -79,7 +84,7 @@ impl Drive {
             service: self.service.clone(),
             events: Arc::clone(&self.core.events),
             in_all: Arc::clone(&self.core.slots),
-            stop: self.core.stop.clone(),
+            stop: self.stop.clone(),
             secrets,
         });
         let named = (1..).zip(steps).map(|(number, step)| {
@@ -89,6 +94,7 @@ impl Drive {
         let mut open = Open { steps: named.collect(), done: Vec::new(), failed: None };
         let begun = Instant::now();
         let end = self.take_steps(&share, &mut open, road).await;
+        self.outdate();
         self.excuse_publishing(road, steps, begun.elapsed());
         open.done.sort_by_key(|(number, _)| *number);
         self.tally.steps += u32::try_from(open.done.len()).unwrap_or(u32::MAX);
@@ -100,7 +106,7 @@ impl Drive {
 
     async fn take_steps(&mut self, share: &Arc<Share>, open: &mut Open, road: &mut Road) -> RoundEnd {
         let Some(mut lease) = self.lease.as_ref().map(Keeper::watch) else { return RoundEnd::Interrupted };
-        let told = self.core.stop.clone();
+        let told = self.stop.clone();
         let limit = self.core.options.steps_per_service;
         // Set when nobody waits any more.
         let unwanted = CancellationToken::new();
@@ -119,7 +125,7 @@ impl Drive {
                 && let Some((name, step)) = open.steps.pop_front()
             {
                 let cx = Context::new(token)
-                    .with_secrets(secrets_for(&step.action, &share.secrets))
+                    .with_secrets(values_for(&step.action, &share.secrets))
                     .with_cancellation(unwanted.clone());
                 let time = self.core.options.limit_of(&step.action);
                 let task = take_step(Arc::clone(share), cx, name, step, time);
@@ -159,7 +165,7 @@ impl Drive {
     fn close(&self, open: &mut Open, stopped: bool) -> RoundEnd {
         match open.failed.take() {
             Some(failed @ RoundEnd::Failed(_)) => failed,
-            _ if stopped || self.core.stop.is_cancelled() => RoundEnd::Cancelled,
+            _ if stopped || self.stop.is_cancelled() => RoundEnd::Cancelled,
             Some(end) => end,
             None if open.steps.is_empty() => RoundEnd::Done,
             None => RoundEnd::Interrupted,
@@ -245,9 +251,16 @@ impl Drive {
 
     /// The values of the secrets that steps need, read just before they are taken.
     async fn read_secrets(&self, goal: &Goal, steps: &[Step]) -> Result<Secrets, Box<Failure>> {
-        let Some(spec) = steps.iter().find_map(|step| spec_with_secrets(&step.action)) else {
-            return Ok(Secrets::default());
-        };
+        let mut secrets = Secrets::new();
+        for spec in steps.iter().filter_map(|step| spec_with_secrets(&step.action)) {
+            if !secrets.contains_key(spec.revision()) {
+                secrets.insert(spec.revision().clone(), self.read_values(goal, spec).await?);
+            }
+        }
+        Ok(secrets)
+    }
+
+    async fn read_values(&self, goal: &Goal, spec: &PinnedSpec) -> Result<Values, Box<Failure>> {
         let mut values = BTreeMap::new();
         for (name, source) in spec.spec().secrets.iter().filter(|(_, source)| !source.is_read_by_target()) {
             let fail = |why: String| self.failure(format!("read secret {name}"), FailureKind::Secret).with_text(why);
@@ -255,8 +268,10 @@ impl Drive {
             let value = reading.await.map_err(|_| fail("it took too long".to_owned()))?;
             let value = value.map_err(|error| fail(error.to_string()))?;
             if self.core.key.as_ref().is_some_and(|key| !is_pinned(spec, key, name, &value)) {
-                // Going back must not fail because a value from then is not known any more.
-                if !matches!(goal, Goal::RollBack(_)) {
+                // What worked before is not given up because a value from then is not known any more.
+                let is_new = matches!(goal, Goal::Run(_)) && goal.revision() == Some(spec.revision());
+                let worked = |record: &Record| record.revision() == spec.revision() && record.is_proven();
+                if is_new && !self.seen.records.iter().any(worked) {
                     return Err(fail("its value is not the one that was planned".to_owned()));
                 }
                 self.emit(EventKind::Alarm { alarm: Alarm::SecretChanged { name: name.clone() } });
@@ -276,8 +291,9 @@ fn spec_with_secrets(action: &Action) -> Option<&Arc<PinnedSpec>> {
     }
 }
 
-fn secrets_for(action: &Action, secrets: &Secrets) -> Secrets {
-    if spec_with_secrets(action).is_some() { Arc::clone(secrets) } else { Secrets::default() }
+fn values_for(action: &Action, secrets: &Secrets) -> Values {
+    let values = spec_with_secrets(action).and_then(|spec| secrets.get(spec.revision()));
+    values.map(Arc::clone).unwrap_or_default()
 }
 
 async fn sleep_until(time: Option<Instant>) {

@@ -20,12 +20,14 @@ pub(super) async fn carry_out(
     targets: &Targets,
     plan: &Plan,
     seen: Vec<Observed>,
+    basis: Basis,
 ) -> Result<Report, RunError> {
     let places = places(targets, plan)?;
     let names = plan.services.iter().map(|service| service.goal.service().clone()).collect();
     core.events.emit(None, EventKind::RunStarted { services: names });
     let run = Run {
         core,
+        basis,
         places,
         planned: plan.services.iter().map(|service| service.goal.service()).collect(),
         waiting: plan.services.iter().zip(seen).collect(),
@@ -38,7 +40,7 @@ pub(super) async fn carry_out(
     Ok(report)
 }
 
-fn places(targets: &Targets, plan: &Plan) -> Result<BTreeMap<TargetName, Arc<Place>>, RunError> {
+pub(super) fn places(targets: &Targets, plan: &Plan) -> Result<BTreeMap<TargetName, Arc<Place>>, RunError> {
     let mut services: BTreeMap<&TargetName, Vec<ServiceName>> = BTreeMap::new();
     for service in &plan.services {
         services.entry(&service.target).or_default().push(service.goal.service().clone());
@@ -51,8 +53,18 @@ fn places(targets: &Targets, plan: &Plan) -> Result<BTreeMap<TargetName, Arc<Pla
     Ok(places)
 }
 
+/// What the plan of a run rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// What was seen a moment ago; nobody has looked at the plan.
+    Fresh,
+    /// Somebody has looked at the plan, and it holds for what it was made from and nothing else.
+    Bound,
+}
+
 struct Run<'a> {
     core: &'a Arc<Core>,
+    basis: Basis,
     places: BTreeMap<TargetName, Arc<Place>>,
     planned: BTreeSet<&'a ServiceName>,
     waiting: Vec<(&'a ServicePlan, Observed)>,
@@ -133,19 +145,14 @@ impl Run<'_> {
     fn begin(&mut self, plan: &ServicePlan, seen: Observed) {
         let Some(place) = self.places.get(&plan.target).map(Arc::clone) else { return };
         let service = plan.goal.service().clone();
-        let (core, goal, target) = (Arc::clone(self.core), plan.goal.clone(), plan.target.clone());
+        let (core, goal) = (Arc::clone(self.core), plan.goal.clone());
         let revision = goal.revision().map(ToString::to_string);
-        let span = tracing::info_span!("service", %service, target = %target, revision);
-        let left_at = Seen::of(&seen);
+        let span = tracing::info_span!("service", %service, target = %plan.target, revision);
+        let bound = (self.basis == Basis::Bound).then(|| plan.clone());
         let name = service.clone();
         let task = async move {
-            let abort = core.abort.clone();
-            let drive = Drive::new(core, place, seen);
-            let report = match abort.run_until_cancelled(drive.run(&goal)).await {
-                Some(report) => report,
-                None => ServiceReport::of_nothing(target, Outcome::Cancelled { left_at }),
-            };
-            (name, report)
+            let drive = Drive::new(Arc::clone(&core), place, seen).bound_to(bound);
+            (name, core.drive(drive, &goal).await)
         };
         let handle = self.running.spawn(task.instrument(span));
         self.names.insert(handle.id(), (service, plan.target.clone()));

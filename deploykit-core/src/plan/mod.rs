@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod basis;
 mod books;
 mod draft;
+mod file;
 mod fleet;
 mod instances;
 mod line;
@@ -18,9 +19,6 @@ mod rollback;
 mod support;
 mod want;
 mod whole;
-
-#[cfg(test)]
-mod tests;
 
 use crate::action::Step;
 use crate::diff::Change;
@@ -34,6 +32,7 @@ use crate::traffic::Shares;
 use crate::units::duration;
 
 pub use basis::{Moved, StalePlan};
+pub use file::PlanFileError;
 pub use preview::{PUBLISH_LIMIT, STEP_LIMIT, next, preview};
 pub use rollback::{RollbackError, rollback_goal, undo_goal};
 pub use support::support;
@@ -175,6 +174,14 @@ pub enum PlanError {
         /// The service.
         service: ServiceName,
     },
+    /// A plan is not the one that follows from its basis.
+    #[error(
+        "the plan of {service} is not what this version of deploykit would do: it was changed, or saved by another version; plan again"
+    )]
+    Unfaithful {
+        /// The service.
+        service: ServiceName,
+    },
     /// The fold of [`next`](crate::plan::next) came to no end: a defect of deploykit.
     #[error("the plan of {service} came to no end after {rounds} rounds; this is a defect of deploykit")]
     Endless {
@@ -264,3 +271,6 @@ pub enum Rollback {
         reason: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

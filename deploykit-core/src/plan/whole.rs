@@ -62,6 +62,19 @@ fn twice(inputs: &[PlanInput]) -> PlanError {
     PlanError::Twice { service: double.clone() }
 }
 
+impl ServicePlan {
+    /// Checks that this is the plan that follows from its basis: a saved plan that was edited, or made by another
+    /// version that plans otherwise, would show one thing and do another.
+    ///
+    /// # Errors
+    /// [`PlanError::Unfaithful`], or why no such plan can be made.
+    pub fn check_faithful(&self, caps: &Capabilities) -> Result<(), PlanError> {
+        let (goal, target, seen) = (self.goal.clone(), self.target.clone(), self.basis.clone());
+        let again = plan_service(PlanInput { goal, target, caps: caps.clone(), seen }, self.after.clone())?;
+        if again == *self { Ok(()) } else { Err(PlanError::Unfaithful { service: self.goal.service().clone() }) }
+    }
+}
+
 fn plan_service(input: PlanInput, after: Vec<crate::name::ServiceName>) -> Result<ServicePlan, PlanError> {
     let PlanInput { goal, target, caps, seen } = input;
     if let Some(spec) = goal.spec() {

@@ -113,7 +113,9 @@ fn env_value(value: &EnvValue) -> Field<'_> {
 
 fn file_fields(file: &FileSpec) -> BTreeMap<&'static str, &str> {
     let content = file.content.as_deref().unwrap_or_default();
-    let mode = (file.mode != "0644").then_some(("mode", file.mode.as_str()));
+    // `644` and `0644` are one mode.
+    let mode = file.mode.trim_start_matches('0');
+    let mode = (mode != "644").then_some(("mode", mode));
     mode.into_iter().chain([("content", content)]).collect()
 }
 
@@ -170,4 +172,81 @@ fn probe_fields(probe: &Probe) -> BTreeMap<&'static str, Field<'_>> {
         }
     }
     fields
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// A spec in which every field of the template differs from its default.
+    fn full() -> (ServiceSpec, Pins) {
+        let text = r#"{
+            "service": "orders",
+            "artifact": {"jar": {"path": "orders.jar", "java": ">=17", "jvm_args": ["-Xmx1g"], "args": ["--fast"]}},
+            "resources": {"cpu": "1500m", "memory": "1Gi", "pids": 100},
+            "env": {"Z": "last", "A": "first", "DB": {"address_of": "db", "port": "sql"}, "ANY": {"address_of": "db"}},
+            "secrets": {"TOKEN": {"env": "TOKEN"}},
+            "files": {"/etc/b": {"content": "x\n"}, "/etc/a": {"content": "", "mode": "0600"}},
+            "ports": {"http": {"port": 8080, "protocol": "http"}, "admin": {"port": 9090}},
+            "probes": {
+                "startup": {"exec": {"command": ["check", "--all"]}, "initial_delay": "3s"},
+                "ready": {"http": {"port": "http", "path": "/health"}, "period": "2s", "successes": 2},
+                "live": {"grpc": {"port": "admin", "service": "x"}, "timeout": "500ms", "failures": 9}
+            },
+            "shutdown": {"grace": "1m"}
+        }"#;
+        let secrets = r#"{"secrets": {"TOKEN": "k1-00"}}"#;
+        (serde_json::from_str(text).unwrap(), serde_json::from_str(secrets).unwrap())
+    }
+
+    fn text(spec: &ServiceSpec, pins: &Pins) -> String {
+        String::from_utf8(encode(spec, pins)).unwrap()
+    }
+
+    /// Whether the keys of every object in this JSON text stand in alphabetical order and no white space is between.
+    fn is_sorted(text: &str) -> bool {
+        // Values of serde_json keep their keys sorted, so that writing them again sorts.
+        let value: Value = serde_json::from_str(text).unwrap();
+        serde_json::to_string(&value).unwrap() == text
+    }
+
+    #[test]
+    fn keys_are_sorted_and_nothing_is_between() {
+        let (spec, pins) = full();
+        let text = text(&spec, &pins);
+        assert!(is_sorted(&text), "{text}");
+        assert!(!is_sorted(r#"{"b":1,"a":2}"#), "the test itself cannot tell");
+    }
+
+    #[test]
+    fn the_canonical_form() {
+        let (spec, pins) = full();
+        insta::assert_snapshot!(text(&spec, &pins).replace("},", "},\n"), @r#"
+        {"artifact":{"args":["--fast"],"java":">=17","jvm_args":["-Xmx1g"],"kind":"jar","reference":"orders.jar"},
+        "env":{"A":"first","ANY":{"address_of":"db"},
+        "DB":{"address_of":"db","port":"sql"},
+        "Z":"last"},
+        "files":{"/etc/a":{"content":"","mode":"600"},
+        "/etc/b":{"content":"x\n"}},
+        "grace_ms":60000,"ports":{"admin":{"port":9090},
+        "http":{"port":8080,"protocol":"http"}},
+        "probes":{"live":{"failures":9,"grpc":{"port":"admin","service":"x"},
+        "timeout_ms":500},
+        "ready":{"http":{"path":"/health","port":"http"},
+        "period_ms":2000,"successes":2},
+        "startup":{"exec":{"command":["check","--all"]},
+        "initial_delay_ms":3000}},
+        "resources":{"cpu_millis":1500,"memory_bytes":1073741824,"pids":100},
+        "secrets":{"TOKEN":"k1-00"}}
+        "#);
+    }
+
+    #[test]
+    fn defaults_are_left_out() {
+        let spec = ServiceSpec::builder("orders", Artifact::image("orders:1")).build().unwrap();
+        let short = text(&spec, &Pins::default());
+        assert_eq!(short, r#"{"artifact":{"kind":"image","reference":"orders:1"}}"#);
+    }
 }

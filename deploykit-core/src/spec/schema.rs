@@ -2,11 +2,14 @@ use schemars::JsonSchema as _;
 use serde_json::{Map, Value, json};
 
 use super::ServiceSpec;
+use crate::name::{PortName, VarName};
 
 /// The JSON Schema (2020-12) of a spec as it stands in a file, for editors and other tools.
 pub fn schema() -> Value {
     let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
     let service = ServiceSpec::json_schema(&mut generator);
+    // The keys of maps are not referred to by any field.
+    let _ = (generator.subschema_for::<VarName>(), generator.subschema_for::<PortName>());
     let mut definitions = generator.take_definitions(true);
     for (name, pattern) in [
         ("ServiceName", "^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"),
@@ -27,6 +30,16 @@ pub fn schema() -> Value {
     root.insert("title".into(), "deploykit service".into());
     if let Value::Object(service) = Value::from(service) {
         root.extend(service.into_iter().filter(|(key, _)| key != "title"));
+    }
+    root.insert("description".into(), "A service as it should be.".into());
+    if let Some(Value::Object(fields)) = root.get_mut("properties") {
+        for (field, name) in [("env", "VarName"), ("secrets", "VarName"), ("ports", "PortName")] {
+            fields[field]["propertyNames"] = json!({ "$ref": format!("#/$defs/{name}") });
+        }
+        // A name that comes twice is the same as once.
+        if let Some(Value::Object(depends_on)) = fields.get_mut("depends_on") {
+            depends_on.remove("uniqueItems");
+        }
     }
     root.insert("$defs".into(), Value::Object(definitions));
     Value::Object(root)

@@ -51,8 +51,16 @@ pub(super) fn enumerate<N: AsRef<str>>(names: &[N], and: &str) -> String {
     }
 }
 
+/// The parts of an error's text that say what is wrong and what to do. What a person wrote stands in backticks and may
+/// hold anything.
+pub(super) fn split_hint(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once("; ") {
+        Some((message, hint)) if !hint.contains('`') => (message, Some(hint)),
+        _ => (text, None),
+    }
+}
+
 /// The beginning of a text, on one line.
-#[cfg(feature = "files")]
 pub(super) fn clip(text: &str) -> String {
     const MOST: usize = 80;
     let mut shown: String = text.chars().take(MOST).collect();

@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     FailAfter(ErrorKind),
     /// Never answers.
     Hang,
+    /// Shows what was so long ago, and says so.
+    Stale(Duration),
     /// Has a defect.
     Panic,
     /// Takes so long.
@@ -74,6 +76,7 @@ struct World {
     calls: Vec<String>,
     in_flight: u32,
     lag: Duration,
+    is_honest: bool,
     most_at_once: usize,
     at_once: usize,
     /// The values of secrets that came with the last action that had any.
@@ -134,9 +137,10 @@ impl Fake {
         self.world().in_flight = requests;
     }
 
-    /// From now on, an observation shows what was so long ago.
-    pub(crate) fn lag_behind(&self, lag: Duration) {
-        self.world().lag = lag;
+    /// From now on, an observation shows what was so long ago, and says so or not.
+    pub(crate) fn lag_behind(&self, lag: Duration, is_honest: bool) {
+        let mut world = self.world();
+        (world.lag, world.is_honest) = (lag, is_honest);
     }
 
     pub(crate) fn calls(&self) -> Vec<String> {
@@ -186,6 +190,9 @@ impl Fake {
         let world = self.world();
         let mut seen = Observed::empty(service.clone(), self.now(), State::Instances(Vec::new()));
         seen.traffic = self.caps.route.then(Traffic::default);
+        if world.is_honest {
+            seen.at = START.after(self.zero.elapsed().saturating_sub(world.lag));
+        }
         if let Some(found) = world.services.get(service) {
             let shown = Instant::now().checked_sub(world.lag).unwrap();
             let found = found.before.iter().find(|(until, _)| *until > shown).map_or(&found.now, |(_, things)| things);
@@ -268,6 +275,10 @@ impl Fake {
             Some(Fault::Fail(kind, None)) => Err(error(kind)),
             Some(Fault::Fail(kind, Some(retry))) => Err(error(kind).with_retry(retry)),
             Some(Fault::FailAfter(kind)) => Ok(Some(error(kind))),
+            Some(Fault::Stale(lag)) => {
+                self.lag_behind(lag, true);
+                Ok(None)
+            }
             Some(Fault::Panic) => panic!("a defect"),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Delay(time)) => {
@@ -401,7 +412,11 @@ impl Deployer for Fake {
     async fn observe(&self, services: &[ServiceName]) -> Result<Vec<Observed>> {
         let names: Vec<_> = services.iter().map(ServiceName::as_str).collect();
         self.obey(&format!("observe {}", names.join(" "))).await?;
-        Ok(services.iter().map(|service| self.see(service)).collect())
+        let seen = services.iter().map(|service| self.see(service)).collect();
+        if self.world().is_honest {
+            self.lag_behind(Duration::ZERO, false);
+        }
+        Ok(seen)
     }
     async fn apply(&self, action: &Action, cx: &Context) -> Result<Applied> {
         {
@@ -418,6 +433,15 @@ impl Deployer for Fake {
         let error = self.obey(&action.to_string()).await?;
         let applied = self.carry_out(action, cx.token)?;
         let _ = self.changes.send(action.service().clone());
+        if self.caps.changes && matches!(action, Action::Start { .. }) {
+            let (changes, service) = (self.changes.clone(), action.service().clone());
+            tokio::spawn(async move {
+                for seconds in [1, 59] {
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    let _ = changes.send(service.clone());
+                }
+            });
+        }
         error.map_or(Ok(applied), Err)
     }
     async fn lease(&self, service: &ServiceName, request: &LeaseRequest) -> Result<Lease> {

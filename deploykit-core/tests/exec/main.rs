@@ -7,6 +7,7 @@ mod failure;
 mod fake;
 mod lease;
 mod many;
+mod reconcile;
 mod retry;
 mod rollout;
 mod secrets;

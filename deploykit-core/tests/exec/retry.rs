@@ -111,8 +111,19 @@ async fn no_more_steps_than_allowed_run_at_once() {
 async fn an_effect_that_shows_late_is_not_repeated_at_once() {
     // The observation after the round still shows what was before it.
     let fake = Fake::new();
-    fake.lag_behind(Duration::from_secs(3));
+    fake.lag_behind(Duration::from_secs(3), false);
     let report = executor(&fake).deploy(vec![spec("web", "good:1", 2)]).await.unwrap();
     assert_eq!(outcome(&report), &CHANGED);
     assert!(fake.count("start") <= 8, "{} starts", fake.count("start"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_to_be_out_of_date_is_not_decided_on() {
+    let fake = deployed().await;
+    for skip in 2..30 {
+        fake.fault_later("observe", skip, usize::from(skip % 3 > 0), Fault::Stale(Duration::from_secs(3)));
+    }
+    let report = executor(&fake).deploy(vec![spec("web", "good:2", 2)]).await.unwrap();
+    assert_eq!(outcome(&report), &CHANGED);
+    assert_eq!((fake.count("start"), fake.count("stop"), fake.count("record")), (2, 2, 2));
 }

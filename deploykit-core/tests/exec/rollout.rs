@@ -1,4 +1,4 @@
-use deploykit_core::exec::RunError;
+use deploykit_core::exec::{FailureKind, RunError};
 use deploykit_core::spec::{Canary, Gate, Stage, Strategy};
 use deploykit_core::units::Share;
 use deploykit_core::{Goal, RecordStatus, Step};
@@ -62,7 +62,7 @@ async fn a_plan_that_is_out_of_date_is_refused() {
     assert!(executor.deploy(vec![spec("web", "good:3", 2)]).await.unwrap().is_success());
     fake.clear_calls();
     let error = executor.run(&plan).await.unwrap_err();
-    assert!(matches!(error, RunError::Stale { .. }), "{error}");
+    assert!(matches!(error, RunError::Stale(_)), "{error}");
     assert_eq!((fake.count("observe"), fake.calls().len()), (1, 1));
     assert_eq!(fake.summary("web"), "good:3 2/2");
 }
@@ -149,4 +149,22 @@ async fn requests_that_are_cut_are_counted() {
     assert_eq!(report.outcome, CHANGED);
     assert_eq!(report.cut_requests, 0, "they ended within three seconds");
     assert!(report.elapsed >= Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_is_refused_if_another_deployer_comes_first() {
+    let fake = deployed().await;
+    let first = executor_with(&fake, options().with_wait_for_lease(Duration::from_mins(10)));
+    let goals = first.pin(vec![spec("web", "good:2", 2)]).await.unwrap().into_iter().map(Goal::Run).collect();
+    let plan = first.plan(goals).await.unwrap();
+    // The other has the lease when the basis is checked, and has changed nothing yet.
+    fake.fault("record", 1, fake::Fault::Delay(Duration::from_secs(5)));
+    let second = executor(&fake);
+    let other = tokio::spawn(async move { second.deploy(vec![spec("web", "good:3", 2)]).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let report = first.run(&plan).await.unwrap();
+    let Outcome::Halted { cause } = outcome(&report) else { panic!("{report}") };
+    assert_eq!(cause.kind, FailureKind::Stale);
+    assert_eq!(outcome(&other.await.unwrap().unwrap()), &CHANGED);
+    assert_eq!(fake.summary("web"), "good:3 2/2");
 }

@@ -3,6 +3,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::service::{default_deadline, default_history};
+use super::text::{clip, one_line, split_hint};
 use super::workload::default_mode;
 use super::{
     AddressOf, Artifact, Autoscale, BlueGreen, Canary, EnvValue, Expose, FileSpec, HttpExpose, OnFailure, Port, Probe,
@@ -51,7 +52,7 @@ impl ServiceSpec {
         let name = service.into();
         let mut problems = Vec::new();
         let service = ServiceName::new(&name).unwrap_or_else(|error| {
-            problems.push(Problem::new("service", error.to_string()));
+            problems.push(Problem::new("service", one_line(&error.to_string())));
             ServiceName::new("unnamed").expect("the name keeps the rule")
         });
         let spec = ServiceSpec {
@@ -83,10 +84,12 @@ impl ServiceBuilder {
     /// The value, or a problem with the field at `path`.
     fn keep<T, E: fmt::Display>(&mut self, path: &str, made: Result<T, E>) -> Option<T> {
         made.map_err(|error| {
-            let text = error.to_string();
-            let problem = match text.rsplit_once("; ") {
-                Some((message, hint)) => Problem::new(path, message).with_hint(hint),
-                None => Problem::new(path, text),
+            let text = one_line(&error.to_string()).into_owned();
+            let (message, hint) = split_hint(&text);
+            let problem = Problem::new(one_line(path), message);
+            let problem = match hint {
+                Some(hint) => problem.with_hint(hint),
+                None => problem,
             };
             self.problems.push(problem);
         })
@@ -339,7 +342,7 @@ impl ServiceBuilder {
     pub fn build(mut self) -> Result<ServiceSpec, SpecError> {
         self.problems.extend(self.spec.check().err().map(SpecError::into_problems).unwrap_or_default());
         for problem in &mut self.problems {
-            problem.service = Some(self.name.clone());
+            problem.service = Some(clip(&self.name));
         }
         SpecError::unless_empty(self.problems)?;
         Ok(self.spec)

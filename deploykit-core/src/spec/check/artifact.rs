@@ -132,6 +132,10 @@ fn reference_fault(reference: &str) -> Option<(String, &'static str)> {
     if reference.is_empty() {
         return Some(("the image's reference is empty".to_owned(), FORM));
     }
+    if reference.contains("${") || reference.contains("$(") {
+        let hint = "write the tag itself; a program can put one in before the spec is read";
+        return Some(("variables in a spec are not filled in".to_owned(), hint));
+    }
     if reference.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Some(("an image's reference has no spaces or line ends".to_owned(), "take them out"));
     }

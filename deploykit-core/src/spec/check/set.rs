@@ -23,6 +23,9 @@ pub fn check_set(specs: &[ServiceSpec]) -> Result<(), SpecError> {
 /// Tells where a field of one of the specs stands.
 type Locate<'l> = &'l dyn Fn(usize, &str) -> Option<Location>;
 
+/// So many problems are enough to begin with.
+const MOST_PROBLEMS: usize = 200;
+
 /// What is wrong with specs together, each problem with the index of the spec it belongs to.
 pub(in crate::spec) fn set_problems(specs: &[&ServiceSpec], locate: Locate<'_>) -> Vec<(usize, Problem)> {
     let mut found = Vec::new();
@@ -32,7 +35,10 @@ pub(in crate::spec) fn set_problems(specs: &[&ServiceSpec], locate: Locate<'_>) 
             None => {
                 by_name.insert(&spec.service, index);
             }
-            Some(first) => found.push((index, twice(spec, locate(*first, "service")))),
+            Some(first) if found.len() < MOST_PROBLEMS => {
+                found.push((index, twice(spec, locate(*first, "service"))));
+            }
+            Some(_) => {}
         }
     }
     for (index, spec) in specs.iter().enumerate() {
@@ -55,6 +61,7 @@ pub(in crate::spec) fn set_problems(specs: &[&ServiceSpec], locate: Locate<'_>) 
                 .with_service(first.service.as_str());
         found.push((cycle[0], problem));
     }
+    found.truncate(MOST_PROBLEMS);
     for (index, problem) in &mut found {
         problem.at = locate(*index, &problem.path);
     }

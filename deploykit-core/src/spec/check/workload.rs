@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::Found;
 use crate::name::VarName;
+use crate::spec::text::one_line;
 use crate::spec::{EnvValue, FileSpec, Resources, SecretSource, ServiceSpec};
 use crate::units::{Cpu, Memory};
 
@@ -9,6 +10,7 @@ use crate::units::{Cpu, Memory};
 const LONGEST_VALUE: usize = 128 << 10;
 /// The most that a file of a spec may hold.
 pub(in crate::spec) const LONGEST_FILE: usize = 1 << 20;
+const LONGEST_PATH: usize = 4_095;
 const LEAST_MEMORY: Memory = Memory::from_bytes(4 << 20);
 
 pub(super) fn check(spec: &ServiceSpec, found: &mut Found<'_>) {
@@ -107,17 +109,23 @@ fn check_files(files: &BTreeMap<String, FileSpec>, found: &mut Found<'_>) {
             Err((message, hint)) => found.add(&field, message, hint),
             Ok(form) => {
                 if let Some(other) = normal.insert(form, path) {
-                    found.add(&field, format!("`{other}` is the same file"), "keep one of the two");
+                    found.add(&field, format!("`{}` is the same file", one_line(other)), "keep one of the two");
                 }
             }
         }
         check_file(&field, file, found);
     }
-    for (parts, written) in &normal {
-        if let Some(above) = (1..parts.len()).find_map(|length| normal.get(&parts[..length])) {
-            let message = format!("`{above}` is a file, so nothing can be below it");
-            found.add(format!("files.{written}"), message, "give one of the two another path");
+    // What is below a path follows it in this order.
+    let mut above: Vec<(&[&str], &str)> = Vec::new();
+    for (parts, path) in &normal {
+        while above.last().is_some_and(|(last, _)| !parts.starts_with(last)) {
+            above.pop();
         }
+        if let Some((_, file)) = above.last() {
+            let message = format!("`{}` is a file, so nothing can be below it", one_line(file));
+            found.add(format!("files.{path}"), message, "give one of the two another path");
+        }
+        above.push((parts, path));
     }
 }
 
@@ -128,6 +136,9 @@ fn normal_form(path: &str) -> Result<Vec<&str>, (&'static str, &'static str)> {
     }
     if path.contains('\0') {
         return Err(("there is a NUL character in it", "take it out"));
+    }
+    if path.len() > LONGEST_PATH {
+        return Err(("this path is longer than any system takes", "write one of at most 4095 bytes"));
     }
     if path.ends_with('/') {
         return Err(("this is a folder's path", "write the file's name too"));

@@ -3,8 +3,8 @@
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::error::{DecodeError, EMPTY};
-use super::node::{Entry, Kind, Node, Segment};
+use super::error::DecodeError;
+use super::node::{Entry, Kind, Node, Place, Segment};
 use crate::spec::text::enumerate;
 
 /// Decodes a value. Errors have no place yet: whoever knows the way to the value adds it.
@@ -215,6 +215,9 @@ impl<'de> VariantAccess<'de> for Tagged<'de> {
         value.map_err(|error| in_value(self.entry, error))
     }
 }
+
+/// An empty map, which stands for what is not written.
+static EMPTY: Node = Node { place: Place::Point(1, 1), kind: Kind::Map(Vec::new()), text: String::new() };
 
 /// A variant's name alone: the variant with all of its fields at their defaults, if it has no others.
 #[derive(Clone, Copy)]

@@ -37,12 +37,12 @@ pub(super) fn decode(source: Source<'_>, tree: Tree) -> Result<(Node, ServiceSpe
         let field = error.missing();
         let suggestion = error.suggestion().filter(|_| !follows);
         if !follows {
+            if problems.len() >= MAX_PROBLEMS {
+                let message = format!("there are more than {MAX_PROBLEMS} problems; the others are not shown");
+                problems.push(source.problem(root.place, String::new(), message));
+                break None;
+            }
             problems.push(error.into_problem(source));
-        }
-        if problems.len() >= MAX_PROBLEMS {
-            let message = format!("there are more than {MAX_PROBLEMS} problems; the others are not shown");
-            problems.push(source.problem(root.place, String::new(), message));
-            break None;
         }
         if field.is_some_and(|field| missing.fill_in(&path, field, node)) {
             continue;
@@ -114,7 +114,7 @@ impl Missing {
         let key_place = map.place;
         let Kind::Map(entries) = &mut map.kind else { return false };
         match entries.iter_mut().find(|entry| entry.key == field) {
-            Some(entry) => entry.value.kind = Kind::Text,
+            Some(entry) => entry.value = value,
             None => entries.push(Entry { key: field.to_owned(), key_place, value }),
         }
         self.filled.push((whole, 0));

@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::de;
 
-use super::node::{Kind, Node, Place, Segment, Source, path_text};
+use super::node::{Node, Place, Segment, Source, path_text};
 use super::words;
 use crate::problem::Problem;
-use crate::spec::text::{clip, enumerate, nearest, one_line};
+use crate::spec::text::{clip, enumerate, nearest, one_line, split_hint};
 
 /// One thing that is wrong, with the way to it.
 #[derive(Debug)]
@@ -198,10 +198,10 @@ impl DecodeError {
             What::NoFields { variant } => {
                 (format!("`{variant}` takes no value"), Some(format!("write `{field}{variant}`")))
             }
-            What::Other(text) => match text.rsplit_once("; ") {
-                Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
-                None => (text, None),
-            },
+            What::Other(text) => {
+                let (message, hint) = split_hint(&text);
+                (message.to_owned(), hint.map(str::to_owned))
+            }
         };
         let problem = source.problem(at.place, path_text(&path), one_line(&message));
         match hint {
@@ -253,6 +253,3 @@ impl fmt::Display for DecodeError {
 }
 
 impl de::StdError for DecodeError {}
-
-/// An empty map, which stands for what is not written.
-pub(super) static EMPTY: Node = Node { place: Place::Point(1, 1), kind: Kind::Map(Vec::new()), text: String::new() };

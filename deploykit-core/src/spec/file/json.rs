@@ -46,6 +46,10 @@ pub(super) fn parse(source: Source<'_>) -> Parsed {
             return parsed;
         }
     };
+    if let Some(problem) = not_strict(source) {
+        parsed.problems.push(problem);
+        return parsed;
+    }
     let Some(root) = root else { return parsed };
     match root.kind {
         Kind::List(items) => {
@@ -56,6 +60,28 @@ pub(super) fn parse(source: Source<'_>) -> Parsed {
         _ => parsed.trees.push(Tree { root, problems: builder.problems }),
     }
     parsed
+}
+
+/// What the parser lets pass and RFC 8259 does not: other white space, line ends in strings.
+fn not_strict(source: Source<'_>) -> Option<Problem> {
+    let error = serde_json::from_str::<serde::de::IgnoredAny>(source.text).err()?;
+    if error.is_eof() {
+        return None;
+    }
+    let lines_before = source.text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    let byte = lines_before.map(str::len).sum::<usize>() + error.column().saturating_sub(1);
+    let text = error.to_string();
+    let message = text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message);
+    let problem = source.problem(Place::Byte(byte), String::new(), format!("not valid JSON: {}", clip(message)));
+    let odd =
+        source.text.get(byte..).and_then(|rest| rest.chars().next()).filter(|c| c.is_whitespace() || c.is_control());
+    Some(match odd {
+        _ if message.contains("control character") => {
+            problem.with_hint("write it as an escape, such as `\\n` or `\\t`")
+        }
+        Some(odd) => problem.with_hint(format!("take the character U+{:04X} out", u32::from(odd))),
+        None => problem,
+    })
 }
 
 fn syntax(source: Source<'_>, error: &ParseError) -> Problem {

@@ -1,13 +1,13 @@
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::document::{self, Document};
-use super::node::{MAX_BYTES, Place, Source};
+use super::node::{MAX_BYTES, MAX_PROBLEMS, Place, Source};
+use super::resolve::{Unreadable, read_text, resolve_paths};
+use super::sources::Sources;
 use super::{json, toml, yaml};
 use crate::problem::{Problem, SpecError};
+use crate::spec::ServiceSpec;
 use crate::spec::check::{LONGEST_FILE, problems, set_problems};
-use crate::spec::{Artifact, BuildCommand, SecretSource, ServiceSpec};
 
 /// How many problems of one file are reported before the rest of its documents is left alone.
 const MAX_PROBLEMS_OF_FILE: usize = 200;
@@ -43,16 +43,24 @@ impl Format {
 pub fn parse(text: &str, file_name: &str, format: Format) -> Result<Vec<ServiceSpec>, SpecError> {
     let mut files = Files::default();
     files.add(text.to_owned(), file_name, format);
-    files.finish()
+    files.finish().map(|(specs, _)| specs)
 }
 
 /// Reads spec files, each in the format of its extension. Paths in a spec are relative to the folder of its file, and
-/// the contents of its `files` are read.
+/// the contents of its `files` are read, wherever they are: whoever takes specs from others uses [`parse`].
 ///
 /// # Errors
 /// [`SpecError`] with all problems of all files at once: what cannot be read, what is not a spec, and what
 /// [`check_set`](crate::spec::check_set) finds.
 pub fn load(paths: &[impl AsRef<Path>]) -> Result<Vec<ServiceSpec>, SpecError> {
+    load_with_sources(paths).map(|(specs, _)| specs)
+}
+
+/// Reads spec files as [`load`] does, and keeps what tells where the fields of each spec stand.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_with_sources(paths: &[impl AsRef<Path>]) -> Result<(Vec<ServiceSpec>, Sources), SpecError> {
     let mut files = Files::default();
     for path in paths.iter().map(AsRef::as_ref) {
         let name = path.display().to_string();
@@ -78,41 +86,6 @@ fn unknown_format(name: &str) -> Problem {
 
 fn unreadable(name: &str, error: &Unreadable) -> Problem {
     Problem::new("", format!("cannot read {name}: {}", error.why)).with_hint(error.hint)
-}
-
-struct Unreadable {
-    why: String,
-    hint: &'static str,
-}
-
-/// The text of a file of at most so many bytes.
-fn read_text(path: &Path, most: usize) -> Result<String, Unreadable> {
-    let failed = |error: io::Error| Unreadable {
-        hint: match error.kind() {
-            io::ErrorKind::NotFound => "check the path",
-            io::ErrorKind::IsADirectory => "name the files in it one by one",
-            io::ErrorKind::PermissionDenied => "check who may read it",
-            _ => "try again, or check the disk",
-        },
-        why: match error.kind() {
-            io::ErrorKind::NotFound => "there is no such file".to_owned(),
-            io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-            _ => error.to_string(),
-        },
-    };
-    let mut bytes = Vec::new();
-    // One byte more than is allowed tells a file that is too long.
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(failed)?;
-    if bytes.len() > most {
-        let why = format!("it is longer than {} KiB", most >> 10);
-        return Err(Unreadable { why, hint: "split it, or check that it is the right file" });
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid].split(|b| *b == b'\n').count();
-        Unreadable { why: format!("line {line} is not UTF-8"), hint: "save it as UTF-8" }
-    })
 }
 
 /// Files, what they hold, and what is wrong with them.
@@ -202,13 +175,24 @@ impl Files {
         self.problems.extend(problems);
     }
 
-    fn finish(mut self) -> Result<Vec<ServiceSpec>, SpecError> {
+    fn finish(mut self) -> Result<(Vec<ServiceSpec>, Sources), SpecError> {
         let locate = |document: &Document, path: &str| self.source(document.source).location(document.root.find(path));
         let mut found = Vec::new();
         for document in &self.documents {
-            for problem in problems(&document.spec) {
+            // Finding the place of a problem takes a while in a long file.
+            if found.len() >= MAX_PROBLEMS_OF_FILE {
+                break;
+            }
+            let problems = problems(&document.spec);
+            let more = problems.len().saturating_sub(MAX_PROBLEMS);
+            for problem in problems.into_iter().take(MAX_PROBLEMS) {
                 let at = locate(document, &problem.path);
                 found.push((document.source, problem.with_location(at)));
+            }
+            if more > 0 {
+                let message = format!("there are {more} more problems, which are not shown");
+                let problem = Problem::new("", message).with_location(locate(document, ""));
+                found.push((document.source, problem.with_service(document.spec.service.as_str())));
             }
         }
         let specs: Vec<_> = self.documents.iter().map(|document| &document.spec).collect();
@@ -217,59 +201,6 @@ impl Files {
         self.problems.extend(found);
         self.problems.sort_by(|(file, one), (other_file, other)| (file, &one.at).cmp(&(other_file, &other.at)));
         SpecError::unless_empty(self.problems.into_iter().map(|(_, problem)| problem).collect())?;
-        Ok(self.documents.into_iter().map(|document| document.spec).collect())
-    }
-}
-
-fn resolve_paths(spec: &mut ServiceSpec, folder: &Path) {
-    if folder.as_os_str().is_empty() {
-        return;
-    }
-    let join = |path: &mut String| {
-        if !path.is_empty() {
-            *path = folder.join(&*path).components().collect::<PathBuf>().display().to_string();
-        }
-    };
-    let join_build = |build: &mut Option<BuildCommand>| {
-        if let Some(build) = build {
-            join(build.directory.get_or_insert_with(|| ".".to_owned()));
-        }
-    };
-    match &mut spec.artifact {
-        Artifact::Image(image) => {
-            if let Some(build) = &mut image.build {
-                join(&mut build.context);
-            }
-        }
-        Artifact::Jar(jar) => {
-            join(&mut jar.path);
-            join_build(&mut jar.build);
-        }
-        Artifact::War(war) => {
-            join(&mut war.path);
-            join_build(&mut war.build);
-        }
-        Artifact::Machine(machine) => {
-            if machine.is_file() {
-                join(&mut machine.image);
-            }
-            join_build(&mut machine.build);
-        }
-        Artifact::Function(function) => {
-            if let Some(zip) = &mut function.zip {
-                join(zip);
-            }
-            join_build(&mut function.build);
-        }
-    }
-    for file in spec.files.values_mut() {
-        if let Some(from) = &mut file.from {
-            join(from);
-        }
-    }
-    for secret in spec.secrets.values_mut() {
-        if let SecretSource::File(file) = secret {
-            join(file);
-        }
+        Ok(Sources::split(self.sources, self.documents))
     }
 }

@@ -11,7 +11,16 @@ use crate::spec::text::clip;
 /// Reads a TOML text.
 pub(super) fn parse(source: Source<'_>) -> Parsed {
     const MOST_SYNTAX_PROBLEMS: usize = 20;
-    let (table, errors) = DeTable::parse_recoverable(source.text);
+    /// A longer text could have more problems than fit into memory.
+    const LONGEST_FOR_ALL_PROBLEMS: usize = 256 << 10;
+    let (table, errors) = if source.text.len() <= LONGEST_FOR_ALL_PROBLEMS {
+        DeTable::parse_recoverable(source.text)
+    } else {
+        match DeTable::parse(source.text) {
+            Ok(table) => (table, Vec::new()),
+            Err(error) => (Spanned::new(0..0, DeTable::new()), vec![error]),
+        }
+    };
     if !errors.is_empty() {
         let problems = errors.iter().take(MOST_SYNTAX_PROBLEMS).map(|error| syntax(source, error)).collect();
         return Parsed { trees: Vec::new(), problems };
@@ -26,7 +35,8 @@ pub(super) fn parse(source: Source<'_>) -> Parsed {
 
 fn syntax(source: Source<'_>, error: &toml::de::Error) -> Problem {
     let at = Place::Byte(error.span().map_or(0, |span| span.start));
-    let problem = source.problem(at, String::new(), format!("not valid TOML: {}", clip(error.message())));
+    let message = error.message().strip_suffix(", expected nothing").unwrap_or(error.message());
+    let problem = source.problem(at, String::new(), format!("not valid TOML: {}", clip(message)));
     let hints = [
         ("duplicate key", "keep one of the two"),
         ("recursion", "a spec never needs values nested so deep"),

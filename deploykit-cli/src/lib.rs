@@ -1,0 +1,3 @@
+//! A whole command line for a deploy script.
+
+pub mod progress;

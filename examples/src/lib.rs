@@ -1,0 +1,1 @@
+//! The examples of deploykit; they stand beside this folder, a file each.
