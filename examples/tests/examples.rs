@@ -1,12 +1,13 @@
 //! Each example does what its comment says, in virtual time.
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-#[allow(dead_code, unreachable_pub, reason = "an example, as a module")]
+#[expect(dead_code, unreachable_pub, reason = "an example, as a module")]
 #[path = "../platform.rs"]
 mod platform;
-#[allow(dead_code, unreachable_pub, reason = "an example, as a module")]
+#[expect(dead_code, unreachable_pub, reason = "an example, as a module")]
 #[path = "../quickstart.rs"]
 mod quickstart;
+
+use deploykit_cli::progress::Style;
 
 /// Finds each of these in the text, in this order.
 #[track_caller]
@@ -22,7 +23,8 @@ fn assert_in_order(text: &str, parts: &[&str]) {
 async fn quickstart_shows_all_five_steps() {
     let begun = tokio::time::Instant::now();
     let mut out = Vec::new();
-    quickstart::tour(&mut out).await.unwrap();
+    // Live progress is drawn on a terminal alone.
+    quickstart::tour(&mut out, Style::Live).await.unwrap();
     let text = String::from_utf8(out).unwrap();
     assert_in_order(
         &text,
@@ -40,7 +42,6 @@ async fn quickstart_shows_all_five_steps() {
             "in place",
             "restaurant-service: completed",
             "3. ",
-            "going back to",
             "restaurant-service: rolled back",
             "FATAL cannot reach restaurant-db:3306: connection refused",
             "next: ",
