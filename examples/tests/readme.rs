@@ -53,3 +53,30 @@ fn every_file_it_names_is_there() {
         assert!(root.join(file).exists(), "the README links to {file}, which is not there");
     }
 }
+
+#[test]
+fn every_test_it_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut sources = String::new();
+    for folder in ["deploykit-core/tests", "deploykit-core/src/conformance", "deploykit-testkit/tests"] {
+        read_all(&root.join(folder), &mut sources);
+    }
+    let (_, section) = README.split_once("## What is guaranteed").unwrap();
+    let names = section.split('`').skip(1).step_by(2);
+    let names: Vec<_> = names.filter(|name| name.matches('_').count() >= 2 && !name.contains(['.', '/'])).collect();
+    assert!(names.len() > 6, "{names:?}");
+    for name in names {
+        assert!(sources.contains(name), "the README names the test {name}, which is not there");
+    }
+}
+
+fn read_all(folder: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_all(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
