@@ -1,3 +1,9 @@
-//! TEMP
+//! The command line over all targets of this workspace.
 
-fn main() {}
+use std::process::ExitCode;
+
+use deploykit_cli::App;
+
+fn main() -> ExitCode {
+    App::new("deploykit").memory_targets().main()
+}
