@@ -16,8 +16,14 @@ const FRAMES: u8 = 10;
 pub(super) struct Live {
     model: Model,
     lines: MultiProgress,
-    bars: BTreeMap<ServiceName, ProgressBar>,
+    bars: BTreeMap<ServiceName, Bar>,
     end: End,
+}
+
+/// The line of one service.
+struct Bar {
+    bar: ProgressBar,
+    began: bool,
 }
 
 impl Live {
@@ -28,46 +34,28 @@ impl Live {
 
     pub(super) fn show(&mut self, event: &Event) {
         let changed = self.model.update(event);
-        let new: Vec<_> = self.model.services.keys().filter(|name| !self.bars.contains_key(*name)).cloned().collect();
-        for name in new {
-            self.add(name);
+        let widest = self.model.services.iter().map(|(name, _)| name.as_str().len()).max().unwrap_or_default();
+        for (name, standing) in &self.model.services {
+            let line = self.bars.entry(name.clone()).or_insert_with(|| {
+                let bar = self.lines.add(ProgressBar::new_spinner().with_style(style("·", "")));
+                bar.set_prefix(format!("{name:<widest$}"));
+                bar.set_message(standing.to_string());
+                bar.tick();
+                Bar { bar, began: false }
+            });
+            if changed.as_ref() == Some(name) {
+                line.show(standing);
+            }
         }
         if let Some(note) = model::note(event) {
             // A terminal that is gone is no reason to stop deploying.
             let _ = self.lines.println(note);
         }
-        if let Some((name, standing)) = changed.and_then(|name| self.model.services.get_key_value(&name)) {
-            self.draw(name, standing);
-        }
-    }
-
-    fn add(&mut self, name: ServiceName) {
-        let bar = self.lines.add(ProgressBar::new_spinner());
-        bar.set_style(style("cyan", "·"));
-        let widest = self.model.services.keys().map(|name| name.as_str().len()).max().unwrap_or_default();
-        bar.set_prefix(format!("{name:<widest$}"));
-        if let Some(standing) = self.model.services.get(&name) {
-            bar.set_message(standing.to_string());
-        }
-        bar.tick();
-        self.bars.insert(name, bar);
-    }
-
-    fn draw(&self, name: &ServiceName, standing: &Standing) {
-        let Some(bar) = self.bars.get(name) else { return };
-        bar.set_message(standing.to_string());
-        match standing.ending {
-            Some(Ending::Completed) => finish(bar, "green", "✓"),
-            Some(Ending::Paused) => finish(bar, "yellow", "‖"),
-            Some(_) => finish(bar, "red", "✗"),
-            None if standing.began => bar.enable_steady_tick(Duration::from_millis(1000 / u64::from(FRAMES))),
-            None => {}
-        }
     }
 
     pub(super) fn finish(self) {
-        for bar in self.bars.values() {
-            bar.abandon();
+        for line in self.bars.values() {
+            line.bar.abandon();
         }
         if self.end == End::Clear {
             let _ = self.lines.clear();
@@ -75,13 +63,31 @@ impl Live {
     }
 }
 
-fn finish(bar: &ProgressBar, color: &str, mark: &str) {
-    bar.set_style(style(color, mark));
-    bar.abandon();
+impl Bar {
+    fn show(&mut self, standing: &Standing) {
+        self.bar.set_message(standing.to_string());
+        match standing.ending {
+            Some(Ending::Completed) => self.end(&console::style("✓").for_stderr().green()),
+            Some(Ending::Paused) => self.end(&console::style("‖").for_stderr().yellow()),
+            Some(_) => self.end(&console::style("✗").for_stderr().red()),
+            None if !self.began => {
+                self.began = true;
+                self.bar.reset_elapsed();
+                self.bar.set_style(style("{spinner:.cyan}", "{elapsed}"));
+                self.bar.enable_steady_tick(Duration::from_millis(1000 / u64::from(FRAMES)));
+            }
+            None => {}
+        }
+    }
+
+    fn end(&self, mark: &console::StyledObject<&str>) {
+        self.bar.set_style(style(&mark.to_string(), "{elapsed}"));
+        self.bar.abandon();
+    }
 }
 
-fn style(color: &str, end: &str) -> ProgressStyle {
-    let template = format!("{{spinner:.{color}}} {{prefix:.bold}}  {{wide_msg}}  {{elapsed}}");
+fn style(mark: &str, time: &str) -> ProgressStyle {
+    let template = format!("{mark} {{prefix:.bold}}  {{wide_msg}}  {time}");
     let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_spinner());
-    style.tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", end])
+    style.tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", " "])
 }

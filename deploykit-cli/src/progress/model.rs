@@ -1,14 +1,12 @@
 //! What is known of a run, from its events.
 
-use std::collections::BTreeMap;
-
 use deploykit_core::event::Ending;
 use deploykit_core::{Counts, Event, EventKind, ServiceName};
 
-/// The services of a run, and where each stands.
+/// The services of a run in the order of the plan, and where each stands.
 #[derive(Debug, Default)]
 pub(super) struct Model {
-    pub(super) services: BTreeMap<ServiceName, Standing>,
+    pub(super) services: Vec<(ServiceName, Standing)>,
 }
 
 /// Where a service stands.
@@ -16,7 +14,6 @@ pub(super) struct Model {
 pub(super) struct Standing {
     counts: Option<Counts>,
     doing: String,
-    pub(super) began: bool,
     pub(super) ending: Option<Ending>,
 }
 
@@ -25,14 +22,12 @@ impl Model {
     pub(super) fn update(&mut self, event: &Event) -> Option<ServiceName> {
         if let EventKind::RunStarted { services } = &event.kind {
             for service in services {
-                let waiting = Standing { doing: "has not begun".to_owned(), ..Standing::default() };
-                self.services.insert(service.clone(), waiting);
+                *self.of(service) = Standing { doing: "has not begun".to_owned(), ..Standing::default() };
             }
             return None;
         }
         let service = event.service.clone()?;
-        let standing = self.services.entry(service.clone()).or_default();
-        standing.began = true;
+        let standing = self.of(&service);
         match &event.kind {
             EventKind::Observed { seen } => {
                 let add = |sum: Counts, counts: &Counts| {
@@ -51,6 +46,15 @@ impl Model {
             kind => standing.doing = kind.to_string(),
         }
         Some(service)
+    }
+
+    fn of(&mut self, service: &ServiceName) -> &mut Standing {
+        let known = self.services.iter().position(|(name, _)| name == service);
+        let index = known.unwrap_or_else(|| {
+            self.services.push((service.clone(), Standing::default()));
+            self.services.len() - 1
+        });
+        &mut self.services[index].1
     }
 }
 
@@ -88,4 +92,34 @@ pub(super) fn line(event: &Event) -> Option<String> {
             | EventKind::RunFinished { .. }
     );
     (!is_detail).then(|| event.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use deploykit_core::exec::{Executor, Targets};
+    use deploykit_core::memory::MemoryTarget;
+    use deploykit_core::spec::{Artifact, ServiceSpec};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn services_stand_where_their_events_say() {
+        let executor = Executor::new(Targets::single(MemoryTarget::new("memory")));
+        let spec = |name: &str| ServiceSpec::builder(name, Artifact::image("shop/orders:1")).replicas(2);
+        let specs = vec![spec("api").depends_on("orders").build().unwrap(), spec("orders").build().unwrap()];
+        let mut events = executor.events();
+        assert!(executor.deploy(specs).await.unwrap().is_success());
+        drop(executor);
+
+        let mut model = Model::default();
+        let mut seen = Vec::new();
+        while let Some(event) = events.next().await {
+            model.update(&event);
+            let now = model.services.iter().map(|(name, standing)| format!("{name}: {standing}"));
+            seen.push(now.collect::<Vec<_>>().join("; "));
+        }
+        assert_eq!(seen[0], "orders: has not begun; api: has not begun");
+        assert!(seen.iter().any(|line| line.contains("orders: 0/2 ready  waiting for 2 instances")), "{seen:#?}");
+        assert_eq!(seen.last().unwrap(), "orders: 2/2 ready  completed; api: 2/2 ready  completed");
+    }
 }

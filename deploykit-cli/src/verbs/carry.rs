@@ -1,6 +1,9 @@
-use deploykit_core::exec::{Executor, Report};
+use std::time::Duration;
+
+use deploykit_core::exec::{Executor, Report, ServiceReport};
 use deploykit_core::plan::Plan;
 use deploykit_core::units::duration;
+use deploykit_core::{Outcome, ServiceName};
 use serde_json::json;
 
 use super::json;
@@ -59,7 +62,7 @@ pub(super) async fn run(session: &Session, executor: &Executor, plan: &Plan, car
     match carry.format {
         DataFormat::Json => drop(print(json!({ "report": json(&report)? }))),
         DataFormat::Text => {
-            drop(print(summary(&report)));
+            drop(print(summary(plan, &report)));
             failures(&report).into_iter().for_each(tell);
         }
     }
@@ -67,32 +70,36 @@ pub(super) async fn run(session: &Session, executor: &Executor, plan: &Plan, car
 }
 
 /// A row for each service.
-fn summary(report: &Report) -> String {
-    let rows = report.services.iter().map(|(name, service)| {
+fn summary(plan: &Plan, report: &Report) -> String {
+    let in_order = plan.services.iter().filter_map(|service| report.services.get_key_value(service.goal.service()));
+    let rows = in_order.map(|(name, service)| {
         [
             name.to_string(),
             service.target.to_string(),
             service.outcome.ending().to_string(),
             service.rounds.to_string(),
             service.steps.to_string(),
-            duration::format(rounded(service.elapsed)).to_string(),
+            took(service.elapsed),
         ]
     });
     table(["SERVICE", "TARGET", "OUTCOME", "ROUNDS", "STEPS", "TOOK"], &rows.collect::<Vec<_>>())
 }
 
-/// To tenths of a second.
-fn rounded(time: std::time::Duration) -> std::time::Duration {
-    std::time::Duration::from_millis(u64::try_from(time.as_millis() / 100 * 100).unwrap_or(u64::MAX))
+/// A time as a person wants to know it: tenths of seconds do not matter where there are minutes.
+fn took(time: Duration) -> String {
+    if time < Duration::from_mins(1) {
+        return format!("{:.1}s", time.as_secs_f32());
+    }
+    duration::format(Duration::from_secs(time.as_secs())).to_string()
 }
 
 /// What there is to say of services that did not get where they should.
 fn failures(report: &Report) -> Vec<String> {
-    let of = |(name, service): (&deploykit_core::ServiceName, &deploykit_core::exec::ServiceReport)| {
+    let of = |(name, service): (&ServiceName, &ServiceReport)| {
         let outcome = &service.outcome;
         match outcome.cause() {
             Some(cause) => Some(format!("\n{name}: {}\n{}", outcome.ending(), cause.report())),
-            None if outcome.is_success() && !matches!(outcome, deploykit_core::Outcome::Paused { .. }) => None,
+            None if outcome.is_success() && !matches!(outcome, Outcome::Paused { .. }) => None,
             None => Some(format!("\n{name}: {outcome}")),
         }
     };
