@@ -1,6 +1,9 @@
 //! Each example does what its comment says, in virtual time.
 
 #[expect(dead_code, unreachable_pub, reason = "an example, as a module")]
+#[path = "../deploy_script.rs"]
+mod deploy_script;
+#[expect(dead_code, unreachable_pub, reason = "an example, as a module")]
 #[path = "../platform.rs"]
 mod platform;
 #[expect(dead_code, unreachable_pub, reason = "an example, as a module")]
@@ -76,4 +79,12 @@ async fn the_platform_heals_scales_and_stops() {
             "the services run on: gateway 3, orders 2",
         ],
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deploy_script_has_a_command_line() {
+    for (words, code) in [("plan", 0), ("plan --exit-code", 2), ("apply --yes", 0), ("history", 0), ("aply", 64)] {
+        let words = ["deploy_script"].into_iter().chain(words.split(' '));
+        assert_eq!(deploy_script::script().unwrap().run_with(words.clone()).await.code(), code, "{words:?}");
+    }
 }
