@@ -26,7 +26,7 @@ use crate::time::Timestamp;
 /// A call that hangs is over after this time.
 const HANG: Duration = Duration::from_hours(24);
 /// So many effects may wait for a slow reader of changes; it is told of all services if it misses some.
-const CHANGES: usize = 1024;
+const CHANGES: usize = 256;
 
 pub(super) type Check = Arc<dyn Fn(&ServiceSpec) -> Result<(), SpecError> + Send + Sync>;
 
