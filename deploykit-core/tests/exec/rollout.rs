@@ -168,3 +168,17 @@ async fn a_plan_is_refused_if_another_deployer_comes_first() {
     assert_eq!(outcome(&other.await.unwrap().unwrap()), &CHANGED);
     assert_eq!(fake.summary("web"), "good:3 2/2");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_is_not_opened_before_it_is_reached() {
+    let fake = Fake::new();
+    let first = executor(&fake);
+    assert!(first.deploy(vec![canary("good:1")]).await.unwrap().is_success());
+    let running = first.clone();
+    let begun = tokio::spawn(async move { running.deploy(vec![canary("slow:2")]).await });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let error = executor(&fake).promote(&name("web")).await.unwrap_err();
+    assert!(error.to_string().contains("does not wait for a gate"), "{error}");
+    assert_eq!(outcome(&begun.await.unwrap().unwrap()), &Outcome::Paused { stage: 0 });
+    assert_eq!(fake.see(&name("web")).latest_record().unwrap().promoted, 0);
+}
