@@ -31,6 +31,7 @@ fn hostile_files_end_in_a_few_problems() {
         (1, Format::Yaml, filled("", "[")),
         (1, Format::Yaml, filled("", "? ")),
         (1, Format::Yaml, filled("[", "a,")),
+        (1, Format::Yaml, format!("[{}", "a,".repeat(500_000))),
         (51, Format::Yaml, filled("", "a: 1\n")),
         (210, Format::Yaml, filled("", "---\na: 1\n")),
         (1, Format::Yaml, numbered("", 60_000, "", |number| format!("- &a{number} x\n- *a{number}\n"))),

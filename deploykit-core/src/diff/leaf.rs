@@ -2,48 +2,99 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::pin::{Digest, PinnedSpec};
-use crate::spec::{Expose, Shutdown};
+use crate::spec::ServiceSpec;
+use crate::units::duration;
 
 /// Leaf fields by path.
 pub(super) type Leaves = BTreeMap<String, String>;
 
-/// Every leaf field of a pinned spec; what stands for a file's text or a secret's value is a digest.
-pub(super) fn leaves(pinned: &PinnedSpec) -> Leaves {
-    let mut leaves = Leaves::new();
-    // A spec is written without maps of other keys than strings.
-    let Ok(Value::Object(mut fields)) = serde_json::to_value(pinned.spec()) else { return leaves };
-    // Left out when they are at their default, they would seem to appear as a whole with the first field that is not.
-    fill_in(&mut fields, "expose", &Expose::default());
-    fill_in(&mut fields, "shutdown", &Shutdown::default());
-    for (name, value) in &fields {
-        match (name.as_str(), value) {
-            ("files", Value::Object(files)) => {
-                for (path, file) in files {
-                    file_leaves(path, file, &mut leaves);
+/// The leaf fields of two specs, those of sections that are the same left out; what stands for a file's text or a
+/// secret's value is a digest.
+pub(super) fn leaves(old: Option<&PinnedSpec>, new: &PinnedSpec) -> (Leaves, Leaves) {
+    let (mut before, mut after) = (Leaves::new(), Leaves::new());
+    let spec = old.map(PinnedSpec::spec);
+    // Named one by one, so that a field that is added to a spec is not forgotten here.
+    let ServiceSpec {
+        service,
+        labels,
+        target,
+        artifact,
+        replicas,
+        autoscale,
+        resources,
+        env,
+        secrets,
+        files,
+        ports,
+        probes,
+        expose,
+        strategy,
+        deadline,
+        on_failure,
+        shutdown,
+        depends_on,
+        history,
+    } = new.spec();
+    let mut sides = (&mut before, &mut after);
+    section("service", spec.map(|spec| &spec.service), service, &mut sides);
+    section("labels", spec.map(|spec| &spec.labels), labels, &mut sides);
+    section("target", spec.map(|spec| &spec.target), target, &mut sides);
+    section("artifact", spec.map(|spec| &spec.artifact), artifact, &mut sides);
+    section("replicas", spec.map(|spec| &spec.replicas), replicas, &mut sides);
+    section("autoscale", spec.map(|spec| &spec.autoscale), autoscale, &mut sides);
+    section("resources", spec.map(|spec| &spec.resources), resources, &mut sides);
+    section("env", spec.map(|spec| &spec.env), env, &mut sides);
+    section("secrets", spec.map(|spec| &spec.secrets), secrets, &mut sides);
+    section("files", spec.map(|spec| &spec.files), files, &mut sides);
+    section("ports", spec.map(|spec| &spec.ports), ports, &mut sides);
+    section("probes", spec.map(|spec| &spec.probes), probes, &mut sides);
+    section("expose", spec.map(|spec| &spec.expose), expose, &mut sides);
+    section("strategy", spec.map(|spec| &spec.strategy), strategy, &mut sides);
+    let limit = |limit| duration::format(limit).to_string();
+    section("deadline", spec.map(|spec| limit(spec.deadline)).as_ref(), &limit(*deadline), &mut sides);
+    section("on_failure", spec.map(|spec| &spec.on_failure), on_failure, &mut sides);
+    section("shutdown", spec.map(|spec| &spec.shutdown), shutdown, &mut sides);
+    section("depends_on", spec.map(|spec| &spec.depends_on), depends_on, &mut sides);
+    section("history", spec.map(|spec| &spec.history), history, &mut sides);
+    before.extend(old.into_iter().flat_map(pins));
+    after.extend(pins(new));
+    (before, after)
+}
+
+fn section<T: PartialEq + Serialize>(name: &str, old: Option<&T>, new: &T, sides: &mut (&mut Leaves, &mut Leaves)) {
+    if old == Some(new) {
+        return;
+    }
+    for (value, leaves) in [(old, &mut *sides.0), (Some(new), &mut *sides.1)] {
+        // A spec has no maps with other keys than texts.
+        match value.map(|value| serde_json::to_value(value).unwrap_or_default()) {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(fields)) if fields.is_empty() => {}
+            Some(Value::Array(items)) if items.is_empty() => {}
+            Some(Value::Object(files)) if name == "files" => {
+                for (path, file) in &files {
+                    file_leaves(path, file, leaves);
                 }
             }
-            _ => walk(name.clone(), value, &mut leaves),
+            Some(value) => walk(name.to_owned(), &value, leaves),
         }
     }
+}
+
+fn pins(pinned: &PinnedSpec) -> impl Iterator<Item = (String, String)> {
     let pins = pinned.pins();
-    leaves.extend(pins.artifact.iter().map(|digest| ("pins.artifact".to_owned(), digest.to_string())));
-    leaves.extend(pins.secrets.iter().map(|(name, digest)| (format!("secrets.{name}"), digest.to_string())));
-    leaves
+    let artifact = pins.artifact.iter().map(|digest| ("pins.artifact".to_owned(), digest.to_string()));
+    artifact.chain(pins.secrets.iter().map(|(name, digest)| (format!("secrets.{name}"), digest.to_string())))
 }
 
 /// A value as it is shown: the digest of a secret is cut short.
 pub(super) fn shown(path: &str, value: String) -> String {
     let is_secret = path.strip_prefix("secrets.").is_some_and(|name| !name.contains('.'));
     if is_secret { format!("{}…", value.chars().take(9).collect::<String>()) } else { value }
-}
-
-fn fill_in(fields: &mut serde_json::Map<String, Value>, name: &str, default: &impl serde::Serialize) {
-    if let (false, Ok(value)) = (fields.contains_key(name), serde_json::to_value(default)) {
-        fields.insert(name.to_owned(), value);
-    }
 }
 
 fn file_leaves(path: &str, file: &Value, leaves: &mut Leaves) {

@@ -9,8 +9,8 @@ use crate::pin::PinnedSpec;
 /// Every leaf field that differs, by path; all of them if there is nothing to compare with.
 pub(super) fn changes(old: Option<&PinnedSpec>, new: &PinnedSpec) -> Vec<Change> {
     let is_pinned = [old, Some(new)].into_iter().flatten().any(|spec| spec.pins().artifact.is_some());
-    let old = old.map(leaves).unwrap_or_default();
-    merge(old, leaves(new))
+    let (old, new) = leaves(old, new);
+    merge(old, new)
         .into_iter()
         .map(|(path, old, new)| {
             let (class, reason) = class_of(&path, is_pinned);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::instance::{Exit, Flaps, InstanceState, Sick};
 use crate::observed::InstanceId;
-use crate::spec::{Artifact, ServiceSpec};
+use crate::spec::ServiceSpec;
 use crate::time::Timestamp;
 
 /// What is started, for a rule to look at.
@@ -25,18 +25,7 @@ pub struct Started<'a> {
 impl Started<'_> {
     /// The reference of its artifact: the image's, or the file's path.
     pub fn reference(&self) -> &str {
-        reference(&self.spec.artifact)
-    }
-}
-
-/// The name that an artifact goes by.
-pub(super) fn reference(artifact: &Artifact) -> &str {
-    match artifact {
-        Artifact::Image(image) => &image.reference,
-        Artifact::Jar(jar) => &jar.path,
-        Artifact::War(war) => &war.path,
-        Artifact::Machine(machine) => &machine.image,
-        Artifact::Function(function) => function.zip.as_deref().or(function.image.as_deref()).unwrap_or_default(),
+        self.spec.artifact.reference()
     }
 }
 
@@ -197,6 +186,7 @@ impl Behaviours {
 mod tests {
     use super::*;
     use crate::pin::{PinnedSpec, Pins};
+    use crate::spec::Artifact;
 
     #[test]
     fn later_rules_count_where_they_differ() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::behaviour::{Behaviours, Started, reference};
+use super::behaviour::{Behaviours, Started};
 use super::refusal::Refusal;
 use super::router::Load;
 use super::world::{Running, ServiceState, World};
@@ -108,7 +108,7 @@ impl World {
     }
 
     pub(super) fn pin(&self, spec: &ServiceSpec) -> Option<Digest> {
-        self.registry.get(reference(&spec.artifact)).cloned()
+        self.registry.get(spec.artifact.reference()).cloned()
     }
 
     pub(super) fn observe(&mut self, service: &ServiceName, laws: &Laws) -> Observed {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{Plan, ServicePlan};
 use crate::name::ServiceName;
-use crate::observed::{Instance, Observed, Phase, PlatformState, State};
+use crate::observed::{Instance, InstanceId, Observed, Phase, PlatformState, State};
 use crate::record::{Record, RecordStatus};
 use crate::revision::Revision;
 use crate::traffic::{Split, Traffic};
@@ -106,36 +106,43 @@ impl ServicePlan {
         }
         records(&then.records, &now.records, &mut moved);
         traffic(then.traffic.as_ref(), now.traffic.as_ref(), &mut moved);
-        let published = |revisions: &BTreeSet<Revision>| -> BTreeMap<_, _> {
-            revisions.iter().map(|revision| (revision.to_string(), "there".to_owned())).collect()
-        };
-        let (then, now) = (published(&then.published), published(&now.published));
+        let (then, now) = (published(then), published(now));
         compare("published.", &then, &now, ["not there", "not there"], &mut moved);
         moved
     }
+}
+
+fn published(seen: &Observed) -> Facts<&Revision, &'static str> {
+    seen.published.iter().map(|revision| (revision, "there")).collect()
 }
 
 fn change(path: impl Into<String>, then: impl Into<String>, now: impl Into<String>) -> Moved {
     Moved { path: path.into(), then: then.into(), now: now.into() }
 }
 
-type Facts = BTreeMap<String, String>;
+type Facts<K = String, V = String> = BTreeMap<K, V>;
 
 /// Adds what differs between two sets of facts; `absent` says what it was, and is, where there is none.
-fn compare(at: &str, then: &Facts, now: &Facts, absent: [&str; 2], moved: &mut Vec<Moved>) {
-    let names: BTreeSet<&String> = then.keys().chain(now.keys()).collect();
+fn compare<K: Ord + fmt::Display, V: PartialEq + AsRef<str>>(
+    at: &str,
+    then: &Facts<K, V>,
+    now: &Facts<K, V>,
+    absent: [&str; 2],
+    moved: &mut Vec<Moved>,
+) {
+    let names: BTreeSet<&K> = then.keys().chain(now.keys()).collect();
     for name in names {
         let (before, after) = (then.get(name), now.get(name));
         if before != after {
-            let before = before.map_or(absent[0], String::as_str);
-            moved.push(change(format!("{at}{name}"), before, after.map_or(absent[1], String::as_str)));
+            let before = before.map_or(absent[0], V::as_ref);
+            moved.push(change(format!("{at}{name}"), before, after.map_or(absent[1], V::as_ref)));
         }
     }
 }
 
-fn phases(instances: &[Instance]) -> Facts {
+fn phases(instances: &[Instance]) -> Facts<&InstanceId, &'static str> {
     let phase = |phase| if phase == Phase::Ready { "ready" } else { "not ready" };
-    instances.iter().map(|instance| (instance.id.to_string(), phase(instance.phase).to_owned())).collect()
+    instances.iter().map(|instance| (&instance.id, phase(instance.phase))).collect()
 }
 
 fn platform(state: &PlatformState) -> Facts {
@@ -146,7 +153,7 @@ fn platform(state: &PlatformState) -> Facts {
         tell("submitted.digest", told.digest.to_string());
     }
     if let Some(version) = &state.version {
-        tell("version", version.clone());
+        tell("version", version.escape_debug().to_string());
     }
     for (revision, counts) in &state.groups {
         tell(&format!("groups.{revision}"), format!("{} of {} ready", counts.ready, counts.total));
@@ -156,13 +163,16 @@ fn platform(state: &PlatformState) -> Facts {
 
 fn records(then: &[Record], now: &[Record], moved: &mut Vec<Moved>) {
     let words = |record: &Record| {
-        let promoted = if record.promoted == 0 { String::new() } else { format!(", {} gates opened", record.promoted) };
+        let promoted =
+            if record.promoted == 0 { String::new() } else { format!(", gates opened: {}", record.promoted) };
         let status = match record.status {
             RecordStatus::Deploying => "under way",
             RecordStatus::Deployed => "deployed",
             RecordStatus::Failed => "failed",
         };
-        format!("deployment {}, {status}{promoted}", record.sequence)
+        let is_news = record.is_proven() && record.status != RecordStatus::Deployed;
+        let proven = if is_news { ", worked before" } else { "" };
+        format!("deployment {}, {status}{proven}{promoted}", record.sequence)
     };
     let facts = |records: &[Record]| records.iter().map(|r| (r.revision().to_string(), words(r))).collect::<Facts>();
     compare("records.", &facts(then), &facts(now), ["nothing", "gone"], moved);
@@ -189,9 +199,10 @@ fn traffic(then: Option<&Traffic>, now: Option<&Traffic>, moved: &mut Vec<Moved>
         [("shares".to_owned(), split.shares.to_string())].into_iter().chain(test_users).collect::<Facts>()
     };
     compare("traffic.", &split(&then.split), &split(&now.split), ["none", "none"], moved);
-    let admitted = |traffic: &Traffic| {
-        let open = traffic.endpoints.iter().filter(|(_, endpoint)| !endpoint.draining);
-        open.map(|(id, _)| (id.to_string(), "gets requests".to_owned())).collect::<Facts>()
-    };
     compare("traffic.endpoints.", &admitted(then), &admitted(now), ["no requests", "no requests"], moved);
+}
+
+fn admitted(traffic: &Traffic) -> Facts<&InstanceId, &'static str> {
+    let open = traffic.endpoints.iter().filter(|(_, endpoint)| !endpoint.draining);
+    open.map(|(id, _)| (id, "gets requests")).collect()
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod basis;
 mod books;
 mod draft;
+mod file;
 mod fleet;
 mod instances;
 mod line;
@@ -18,9 +19,6 @@ mod rollback;
 mod support;
 mod want;
 mod whole;
-
-#[cfg(test)]
-mod tests;
 
 use crate::action::Step;
 use crate::diff::Change;
@@ -34,6 +32,7 @@ use crate::traffic::Shares;
 use crate::units::duration;
 
 pub use basis::{Moved, StalePlan};
+pub use file::PlanFileError;
 pub use preview::{PUBLISH_LIMIT, STEP_LIMIT, next, preview};
 pub use rollback::{RollbackError, rollback_goal, undo_goal};
 pub use support::support;
@@ -272,3 +271,6 @@ pub enum Rollback {
         reason: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,9 @@
 
 use super::wait::count;
 use crate::goal::Goal;
-use crate::observed::{Counts, State};
+use crate::observed::State;
 use crate::plan::ServicePlan;
-use crate::record::RecordStatus;
+use crate::record::{Record, RecordStatus};
 use crate::revision::Revision;
 use crate::spec::Scale;
 
@@ -93,13 +93,13 @@ fn origin(plan: &ServicePlan) -> Option<Revision> {
     let counts = plan.basis.counts();
     let running = counts.into_iter().filter(|(revision, counts)| revision != wanted && counts.total > 0);
     let most = running.max_by_key(|(_, counts)| (counts.ready, counts.total)).map(|(revision, _)| revision);
-    let latest = || plan.basis.latest_record().map(|record| record.revision()).filter(|revision| *revision != wanted);
+    let latest = || plan.basis.latest_record().map(Record::revision).filter(|revision| *revision != wanted);
     most.or_else(|| latest().cloned())
 }
 
 /// How many instances there are and will be: `3 → 4 instances`; nothing where they are not counted.
 pub(super) fn scale(plan: &ServicePlan) -> Option<String> {
-    let now: u32 = plan.basis.counts().values().map(|counts: &Counts| counts.total).sum();
+    let now: u64 = plan.basis.counts().values().map(|counts| u64::from(counts.total)).sum();
     let Some(spec) = plan.goal.spec().map(|spec| spec.spec()) else {
         return (now > 0).then(|| count(now, "instance", "instances"));
     };
@@ -107,7 +107,7 @@ pub(super) fn scale(plan: &ServicePlan) -> Option<String> {
         return None;
     }
     Some(match spec.scale() {
-        Scale::Fixed(wanted) if wanted == now || now == 0 => count(wanted, "instance", "instances"),
+        Scale::Fixed(wanted) if u64::from(wanted) == now || now == 0 => count(wanted, "instance", "instances"),
         Scale::Fixed(wanted) => format!("{now} → {}", count(wanted, "instance", "instances")),
         Scale::Auto { min, max } => format!("{min} to {max} instances"),
     })

@@ -5,6 +5,8 @@
 
 mod fold;
 mod headline;
+mod markdown;
+mod mermaid;
 mod outline;
 mod paint;
 mod step;

@@ -86,14 +86,16 @@ fn row(plan: &ServicePlan, number: String, wait: Option<String>, body: Body, rou
         let high = rounds.iter().map(numbers).max().unwrap_or_default();
         if low == high { low.to_string() } else { format!("{low}–{high}") }
     };
+    let is_counted = headline::is_counted(plan);
+    let counts = |numbers: &dyn Fn(&Round) -> u32| if is_counted { range(numbers) } else { String::new() };
     let at_most = rounds.iter().fold(Duration::ZERO, |sum, round| sum.saturating_add(round.after.at_most));
     let traffic = rounds.last().and_then(|round| round.after.traffic.as_ref());
     Row {
         number,
         wait,
         body,
-        ready: range(&|round| round.after.ready),
-        total: range(&|round| round.after.total),
+        ready: counts(&|round| round.after.ready),
+        total: counts(&|round| round.after.total),
         traffic: traffic.map(|shares| traffic_words(shares, plan.goal.revision())).unwrap_or_default(),
         at_most: at_most_words(at_most),
     }

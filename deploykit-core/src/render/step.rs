@@ -116,10 +116,9 @@ fn subject(action: &Action) -> String {
         Action::Publish { spec } => artifact(spec),
         Action::Record { record } => record_words(record),
         Action::Submit { spec, .. } => spec.revision().to_string(),
-        Action::Withdraw { service } => service.to_string(),
         Action::Forget { revision, .. } => format!("the record of {revision}"),
         Action::Start { id, .. } | Action::Stop { id, .. } => id.to_string(),
-        Action::Route { service, .. } => service.to_string(),
+        Action::Withdraw { service } | Action::Route { service, .. } => service.to_string(),
     }
 }
 

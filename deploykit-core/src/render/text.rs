@@ -105,8 +105,9 @@ impl Page {
         let indent = 6;
         let paths: Vec<_> = changes.iter().map(|change| visible(&change.path)).collect();
         let path_width = paths.iter().map(|path| width(path)).filter(|width| *width <= WIDE).max().unwrap_or(0);
-        let room = self.width().saturating_sub(indent + path_width + 2);
-        let values: Vec<_> = changes.iter().map(|change| self.values(change, room)).collect();
+        let room = |path: &str| self.width().saturating_sub(indent + path_width.max(width(path)) + 2);
+        let values = changes.iter().zip(&paths).map(|(change, path)| self.values(change, room(path)));
+        let values: Vec<_> = values.collect();
         let value_width = values.iter().map(|(_, width)| *width).filter(|width| *width <= 32).max().unwrap_or(0);
         for ((change, path), (value, wide)) in changes.iter().zip(paths).zip(values) {
             let mark = match (&change.old, &change.new) {
@@ -128,7 +129,7 @@ impl Page {
                 self.line(format!("    {mark} {path}  {value}{value_space}  {tail}"));
             } else {
                 self.line(format!("    {mark} {path}  {value}"));
-                self.line(format!("    {}{tail}", " ".repeat(path_width + 4)));
+                self.line(format!("        {tail}"));
             }
         }
     }
@@ -306,6 +307,6 @@ impl Columns {
     fn numbers(&self, cells: [&str; 4]) -> String {
         let aligns = [Align::Right, Align::Right, Align::Left, Align::Right];
         let columns = self.numbers.iter().zip(cells).zip(aligns).filter(|((width, _), _)| **width > 0);
-        columns.map(|((width, cell), align)| format!("  {}", pad(cell, *width, align))).collect()
+        columns.flat_map(|((width, cell), align)| ["  ".to_owned(), pad(cell, *width, align)]).collect()
     }
 }

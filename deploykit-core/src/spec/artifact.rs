@@ -41,6 +41,17 @@ impl Artifact {
             Self::Function(_) => "function",
         }
     }
+
+    /// The name it goes by: an image's reference, or a file's path.
+    pub fn reference(&self) -> &str {
+        match self {
+            Self::Image(image) => &image.reference,
+            Self::Jar(jar) => &jar.path,
+            Self::War(war) => &war.path,
+            Self::Machine(machine) => &machine.image,
+            Self::Function(function) => function.zip.as_deref().or(function.image.as_deref()).unwrap_or_default(),
+        }
+    }
 }
 
 /// A container image, and how to build it.

@@ -1,7 +1,8 @@
 //! Specs as people write them: YAML, JSON and TOML files.
 //!
 //! A YAML file holds one or more documents, a service each; a JSON file a service or a list of services; a TOML file one
-//! service. Every problem of every file is reported at once, with its line and column.
+//! service. A file has at most 4 MiB, 100,000 values and 64 levels of nesting. Every problem of every file is reported
+//! at once, with its line and column.
 //!
 //! ```
 //! use deploykit_core::spec::file::{Format, parse};

@@ -148,8 +148,10 @@ impl Node {
                 let Some(item) = index.parse().ok().and_then(|index: usize| items.get(index)) else { break };
                 (node, place, rest) = (item, item.place, after);
             } else {
+                // A key that is not printable stands escaped in the path.
+                let escaped = |key: &str| rest.contains('\\').then(|| rest.strip_prefix(&*one_line(key))).flatten();
                 let fits = |key: &str| {
-                    let after = rest.strip_prefix(&*one_line(key))?;
+                    let after = rest.strip_prefix(key).or_else(|| escaped(key))?;
                     (after.is_empty() || after.starts_with(['.', '['])).then_some(after)
                 };
                 let fitting = node.entries().iter().filter_map(|entry| Some((entry, fits(&entry.key)?)));
@@ -212,11 +214,10 @@ impl Source<'_> {
         let (line, column) = match place {
             Place::Point(line, column) => (line, column),
             Place::Byte(byte) => {
-                let before = &self.text.as_bytes()[..byte.min(self.text.len())];
-                let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
-                let line = before.split(|b| *b == b'\n').count();
-                // A byte that continues a character does not begin one.
-                (line, before[line_start..].iter().filter(|b| **b & 0xC0 != 0x80).count() + 1)
+                let byte = self.text.floor_char_boundary(byte);
+                let before = &self.text[..byte];
+                let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+                (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
             }
         };
         Location { file: self.file.to_owned(), line, column }

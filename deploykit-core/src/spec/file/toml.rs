@@ -35,7 +35,8 @@ pub(super) fn parse(source: Source<'_>) -> Parsed {
 
 fn syntax(source: Source<'_>, error: &toml::de::Error) -> Problem {
     let at = Place::Byte(error.span().map_or(0, |span| span.start));
-    let problem = source.problem(at, String::new(), format!("not valid TOML: {}", clip(error.message())));
+    let message = error.message().strip_suffix(", expected nothing").unwrap_or(error.message());
+    let problem = source.problem(at, String::new(), format!("not valid TOML: {}", clip(message)));
     let hints = [
         ("duplicate key", "keep one of the two"),
         ("recursion", "a spec never needs values nested so deep"),

@@ -65,7 +65,13 @@ pub(super) fn hint(wanted: &str, node: &Node) -> Option<String> {
             _ => None,
         },
         Kind::Text if wanted == "a list" => Some(list_of_words(text)),
-        _ => None,
+        Kind::List(_) if wanted == "a map" => Some("write `name: value` for each, without a `-`".to_owned()),
+        Kind::List(_) | Kind::Map(_) | Kind::Cut => None,
+        // The first of the fields, which is the one that matters.
+        _ => {
+            let field = wanted.strip_prefix("a map with `")?.split('`').next()?;
+            Some(format!("write its fields, like `{{{field}: ..}}`"))
+        }
     }
 }
 

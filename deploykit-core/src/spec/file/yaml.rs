@@ -11,8 +11,16 @@ use super::scalar;
 use crate::problem::Problem;
 use crate::spec::text::clip;
 
+/// How long a line may be. The parser keeps all of a line that may yet turn out to be a key.
+const LONGEST_LINE: usize = 1 << 20;
+
 /// Reads the documents of a YAML text; empty ones are passed over.
 pub(super) fn parse(source: Source<'_>) -> Parsed {
+    if let Some(line) = source.text.split('\n').position(|line| line.len() > LONGEST_LINE) {
+        let problem = source.problem(Place::Point(line + 1, 1), String::new(), "this line is longer than 1 MiB");
+        let hint = "break it, or put a long text into a file of its own and name it with `from`";
+        return Parsed { trees: Vec::new(), problems: vec![problem.with_hint(hint)] };
+    }
     let mut builder = Builder::new(source);
     let mut parser = Parser::new_from_str(source.text);
     while let Some(event) = parser.next_event() {
@@ -48,6 +56,7 @@ fn syntax(source: Source<'_>, error: &ScanError) -> Problem {
         ("',' or '}'", "close the map with `}`, and put commas between its fields"),
         ("',' or ']'", "close the list with `]`, and put commas between its items"),
         ("quoted scalar", "check the quotes and the characters after `\\`"),
+        ("misplaced bracket", "take it out, or open one before it"),
         ("unexpected end", "close every quote and bracket"),
         ("flow construct", "close the map or list above with `}` or `]`, or indent what belongs to it"),
     ];
@@ -320,7 +329,7 @@ mod tests {
 
     #[test]
     fn long_texts_are_counted_wherever_they_are_used() {
-        let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), "*a, ".repeat(10));
+        let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 19), "*a, ".repeat(10));
         assert!(problems(&text)[0].contains("longer than 4 MiB"));
     }
 

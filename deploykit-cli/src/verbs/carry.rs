@@ -1,0 +1,100 @@
+use deploykit_core::exec::{Executor, Report};
+use deploykit_core::plan::Plan;
+use deploykit_core::units::duration;
+use serde_json::json;
+
+use super::json;
+use super::plan::has_work;
+use crate::args::{Carry, DataFormat};
+use crate::console::{ask, can_ask, plan_text, print, table, tell};
+use crate::exit::{Exit, Failure, Verdict};
+use crate::progress::{End, Style, follow};
+use crate::session::Session;
+
+/// Shows a plan, asks whether to carry it out, and does.
+pub(super) async fn carry_out(session: &Session, executor: &Executor, plan: &Plan, carry: &Carry) -> Verdict {
+    show(plan, carry)?;
+    if carry.dry_run || !has_work(plan) {
+        return Ok(Exit::Done);
+    }
+    if !carry.yes {
+        confirm(session, "Carry out this plan?").await?;
+    }
+    run(session, executor, plan, carry).await
+}
+
+/// The plan, where a person reads it: not in the way of events for programs.
+fn show(plan: &Plan, carry: &Carry) -> Result<(), Failure> {
+    match carry.format {
+        DataFormat::Text => print(plan_text(plan, carry.all_rounds)),
+        DataFormat::Json if carry.yes && !carry.dry_run => Ok(()),
+        DataFormat::Json => {
+            tell(plan_text(plan, carry.all_rounds));
+            Ok(())
+        }
+    }
+}
+
+/// Asks, and fails unless the answer is yes.
+pub(super) async fn confirm(session: &Session, question: &str) -> Result<(), Failure> {
+    if !can_ask() {
+        let refused = Failure::usage("nothing was done: there is nobody to ask whether to go on");
+        return Err(refused.with_hint("--yes goes on without asking"));
+    }
+    let answer = session.interrupt.stop.run_until_cancelled(ask(question)).await;
+    if answer == Some(true) { Ok(()) } else { Err(Failure::new(Exit::Cancelled, "nothing was done")) }
+}
+
+/// Carries out a plan, shows how it goes, and what came of it.
+pub(super) async fn run(session: &Session, executor: &Executor, plan: &Plan, carry: &Carry) -> Verdict {
+    let style = if carry.format == DataFormat::Json { Style::Json } else { Style::Auto };
+    let work = follow(executor, style, End::Clear, executor.run(plan));
+    let report = tokio::select! {
+        biased;
+        report = work => report?,
+        () = session.interrupt.explain() => return Ok(Exit::Cancelled),
+    };
+    let exit = Exit::of(&report);
+    // The run is what counts, whether somebody reads about it or not.
+    match carry.format {
+        DataFormat::Json => drop(print(json!({ "report": json(&report)? }))),
+        DataFormat::Text => {
+            drop(print(summary(&report)));
+            failures(&report).into_iter().for_each(tell);
+        }
+    }
+    Ok(exit)
+}
+
+/// A row for each service.
+fn summary(report: &Report) -> String {
+    let rows = report.services.iter().map(|(name, service)| {
+        [
+            name.to_string(),
+            service.target.to_string(),
+            service.outcome.ending().to_string(),
+            service.rounds.to_string(),
+            service.steps.to_string(),
+            duration::format(rounded(service.elapsed)).to_string(),
+        ]
+    });
+    table(["SERVICE", "TARGET", "OUTCOME", "ROUNDS", "STEPS", "TOOK"], &rows.collect::<Vec<_>>())
+}
+
+/// To tenths of a second.
+fn rounded(time: std::time::Duration) -> std::time::Duration {
+    std::time::Duration::from_millis(u64::try_from(time.as_millis() / 100 * 100).unwrap_or(u64::MAX))
+}
+
+/// What there is to say of services that did not get where they should.
+fn failures(report: &Report) -> Vec<String> {
+    let of = |(name, service): (&deploykit_core::ServiceName, &deploykit_core::exec::ServiceReport)| {
+        let outcome = &service.outcome;
+        match outcome.cause() {
+            Some(cause) => Some(format!("\n{name}: {}\n{}", outcome.ending(), cause.report())),
+            None if outcome.is_success() && !matches!(outcome, deploykit_core::Outcome::Paused { .. }) => None,
+            None => Some(format!("\n{name}: {outcome}")),
+        }
+    };
+    report.services.iter().filter_map(of).collect()
+}
