@@ -183,3 +183,21 @@ async fn steps_that_change_nothing_are_no_progress() {
     assert_eq!(cause.doing, "roll out");
     assert!(fake.count("start") < 20, "{} starts", fake.count("start"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_worked_does_not_go_back_to_something_older() {
+    let fake = deployed().await;
+    let executor = executor(&fake);
+    assert!(executor.deploy(vec![impatient("good:2", OnFailure::RollBack)]).await.unwrap().is_success());
+    // A deployer was cut off in the middle of a change in place.
+    let mut more = impatient("good:2", OnFailure::RollBack);
+    more.replicas = Some(3);
+    fake.fault("start", usize::MAX, Fault::Hang);
+    tokio::time::timeout(Duration::from_secs(30), executor.deploy(vec![more.clone()])).await.unwrap_err();
+    fake.heal();
+    fake.fault("start", usize::MAX, Fault::Fail(ErrorKind::Denied, None));
+    let report = executor.deploy(vec![more]).await.unwrap();
+    let Outcome::Failed { rollback_error: Some(error), .. } = outcome(&report) else { panic!("{report}") };
+    assert_eq!(error.kind, FailureKind::NoWayBack);
+    assert_eq!(fake.summary("web"), "good:2 2/2");
+}
