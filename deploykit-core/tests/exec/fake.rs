@@ -214,7 +214,8 @@ impl Fake {
             seen.traffic = self.caps.route.then(|| {
                 let mut traffic = found.traffic.clone();
                 for endpoint in traffic.endpoints.values_mut() {
-                    let drained = self.now().since(endpoint.since) >= Duration::from_secs(3);
+                    // A hundred never come to their end.
+                    let drained = self.now().since(endpoint.since) >= Duration::from_secs(3) && world.in_flight < 100;
                     endpoint.in_flight = if endpoint.draining && drained { 0 } else { world.in_flight };
                 }
                 traffic

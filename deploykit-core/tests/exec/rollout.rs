@@ -142,13 +142,18 @@ async fn a_stream_of_changes_that_fails_is_replaced_by_asking() {
 #[tokio::test(start_paused = true)]
 async fn requests_that_are_cut_are_counted() {
     let fake = deployed().await;
-    // They never end: the drain deadline of ten seconds cuts them.
     fake.set_in_flight(3);
     let report = executor(&fake).deploy(vec![spec("web", "good:2", 2)]).await.unwrap();
     let report = &report.services[&name("web")];
     assert_eq!(report.outcome, CHANGED);
     assert_eq!(report.cut_requests, 0, "they ended within three seconds");
     assert!(report.elapsed >= Duration::from_secs(3));
+
+    // These never end: the drain deadline of ten seconds cuts them, on each of the two instances.
+    fake.set_in_flight(100);
+    let report = executor(&fake).deploy(vec![spec("web", "good:3", 2)]).await.unwrap();
+    assert_eq!(report.services[&name("web")].cut_requests, 200);
+    assert!(report.services[&name("web")].elapsed >= Duration::from_secs(20));
 }
 
 #[tokio::test(start_paused = true)]
