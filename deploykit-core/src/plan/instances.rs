@@ -86,7 +86,7 @@ fn run(scene: &Scene<'_, '_>, spec: &Arc<PinnedSpec>) -> Verdict {
     let mut timers = Timers::default();
     let limit = release.as_ref().map_or(want.replicas, |release| release.instances);
     restart_exited(scene, spec, release.as_ref(), &mut timers, &mut draft);
-    start_missing(scene, spec, limit, &mut draft);
+    let begun = start_missing(scene, spec, limit, &mut draft);
 
     let mut route = RouteDraft::default();
     let mut why = Reason::Available;
@@ -105,7 +105,7 @@ fn run(scene: &Scene<'_, '_>, spec: &Arc<PinnedSpec>) -> Verdict {
             why = Reason::OldRevision;
         }
     }
-    repair_unhealthy(want, fleet, spec, &mut route, &mut timers, &mut draft);
+    repair_unhealthy(want, fleet, spec, begun, &mut route, &mut timers, &mut draft);
     if !route.is_empty() {
         let RouteDraft { change, moves } = route;
         let why =
@@ -257,10 +257,11 @@ fn room(want: &Want, fleet: &Fleet<'_>) -> u32 {
     (want.replicas + want.surge).saturating_sub(fleet.occupied())
 }
 
-fn start_missing(scene: &Scene<'_, '_>, spec: &Arc<PinnedSpec>, limit: u32, draft: &mut Draft) {
+/// Starts what is missing; returns how many.
+fn start_missing(scene: &Scene<'_, '_>, spec: &Arc<PinnedSpec>, limit: u32, draft: &mut Draft) -> u32 {
     let Scene { want, fleet, .. } = *scene;
     if want.recreate && fleet.others.occupied() > 0 {
-        return;
+        return 0;
     }
     let present = want.replicas - fleet.wanted.missing.len();
     let room = room(want, fleet);
@@ -270,6 +271,7 @@ fn start_missing(scene: &Scene<'_, '_>, spec: &Arc<PinnedSpec>, limit: u32, draf
         let why = if replaces { Reason::NewRevision } else { Reason::BelowReplicas };
         draft.start(spec, ordinal, 0, why);
     }
+    start.min(fleet.wanted.missing.len())
 }
 
 fn withdraw_ghosts(fleet: &Fleet<'_>, route: &mut RouteDraft) {
@@ -406,12 +408,13 @@ fn repair_unhealthy(
     want: &Want,
     fleet: &Fleet<'_>,
     spec: &PinnedSpec,
+    begun: u32,
     route: &mut RouteDraft,
     timers: &mut Timers,
     draft: &mut Draft,
 ) {
     let wanted = &fleet.wanted;
-    let down = wanted.starting.len() + wanted.maturing.len() + wanted.stopping.len() + wanted.exited.len();
+    let down = begun + wanted.starting.len() + wanted.maturing.len() + wanted.stopping.len() + wanted.exited.len();
     let budget = want.unavailable.max(1).saturating_sub(down);
     for ordinal in wanted.unhealthy.iter().take(budget as usize) {
         let Some(member) = wanted.members[ordinal as usize] else { continue };

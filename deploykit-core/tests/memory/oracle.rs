@@ -133,7 +133,7 @@ async fn probes_that_lie_do_not_empty_the_fleet() {
     let lies = Behaviour::new().lying_probe(Duration::from_secs(30), None);
     let target = MemoryTarget::builder("memory").router(false).behaviour(lies).build();
     let (target, spec) = deployed(target, 3).await;
-    target.watch_guarantees(Guarantees::new().of_service(spec.service().clone()).min_working(1));
+    target.watch_guarantees(Guarantees::new().of_service(spec.service().clone()).min_working(2));
     pass(60).await;
     for _ in 0..5 {
         let decision = next(&Goal::Run(spec.clone()), &look(&target).await, &target.capabilities()).unwrap();
