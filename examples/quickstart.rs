@@ -10,25 +10,27 @@
 //! 4. what is there now, and the history;
 //! 5. back to the first version.
 //!
+//! On a terminal, progress is a line for each service, kept up to date; in a pipe, a line for each thing that happens.
+//!
 //! All of it is the library's public interface. `deploy_script.rs` is what a program of your own looks like.
 
-use std::future::Future;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use deploykit_core::exec::{Executor, RunError, Targets};
+use deploykit_cli::progress::{Style, while_running};
+use deploykit_core::exec::{Executor, Targets};
 use deploykit_core::memory::{Behaviour, MemoryTarget};
 use deploykit_core::spec::ServiceSpec;
 use deploykit_core::spec::file::load;
-use deploykit_core::{Event, EventKind, Goal, Observed, RecordStatus, Report, ServiceName, Timestamp};
+use deploykit_core::{Goal, Observed, RecordStatus, Report, ServiceName};
 
 type Failed = Box<dyn std::error::Error>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match tour(&mut io::stdout().lock()).await {
+    match tour(&mut io::stdout(), Style::Auto).await {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read the output has seen enough.
         Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
@@ -41,19 +43,19 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The whole tour, written to `out`.
-pub async fn tour(out: &mut impl Write) -> Result<(), Failed> {
+/// The whole tour, written to `out`; progress is shown in this style.
+pub async fn tour(out: &mut impl Write, style: Style) -> Result<(), Failed> {
     let target = choose_target(out)?;
     let executor = Executor::new(Targets::single(target));
 
     heading(out, "1. A first version: plan it, look at the plan, carry it out")?;
-    deploy(out, &executor, specs(&["v1/restaurant-service.yaml", "v1/api-gateway.yaml"])?).await?;
+    deploy(out, &executor, style, specs(&["v1/restaurant-service.yaml", "v1/api-gateway.yaml"])?).await?;
 
     heading(out, "2. A second version: a new image, and one more gateway")?;
-    deploy(out, &executor, specs(&["v2/restaurant-service.yaml", "v2/api-gateway.yaml"])?).await?;
+    deploy(out, &executor, style, specs(&["v2/restaurant-service.yaml", "v2/api-gateway.yaml"])?).await?;
 
     heading(out, "3. A version that does not work: it goes back by itself")?;
-    deploy(out, &executor, specs(&["broken/restaurant-service.yaml"])?).await?;
+    deploy(out, &executor, style, specs(&["broken/restaurant-service.yaml"])?).await?;
 
     heading(out, "4. What is there now, and the history")?;
     let services = executor.status(&[]).await?;
@@ -64,7 +66,7 @@ pub async fn tour(out: &mut impl Write) -> Result<(), Failed> {
     heading(out, "5. Back to the first version of the restaurant service")?;
     let restaurant = ServiceName::new("restaurant-service")?;
     // A deployment is named by its number in the history or by its revision.
-    let report = live(out, &executor, executor.rollback(&restaurant, Some("1"))).await??;
+    let report = while_running(&executor, style, executor.rollback(&restaurant, Some("1"))).await?;
     result(out, &report)?;
 
     writeln!(out, "\nThat was all. The specs are in examples/ftgo, this program is examples/quickstart.rs.")?;
@@ -99,57 +101,18 @@ fn specs(files: &[&str]) -> Result<Vec<ServiceSpec>, Failed> {
 }
 
 /// Plans, shows the plan, and carries out exactly that plan.
-async fn deploy(out: &mut impl Write, executor: &Executor, specs: Vec<ServiceSpec>) -> Result<(), Failed> {
+async fn deploy(
+    out: &mut impl Write,
+    executor: &Executor,
+    style: Style,
+    specs: Vec<ServiceSpec>,
+) -> Result<(), Failed> {
     // Pinning fixes what the specs leave open, such as the image that a tag stands for at this moment.
     let pinned = executor.pin(specs).await?;
     let plan = executor.plan(pinned.into_iter().map(Goal::Run).collect()).await?;
     writeln!(out, "{plan}\n")?;
-    let report = live(out, executor, executor.run(&plan)).await??;
+    let report = while_running(executor, style, executor.run(&plan)).await?;
     result(out, &report)?;
-    Ok(())
-}
-
-/// Shows what happens while the executor is at work.
-async fn live(
-    out: &mut impl Write,
-    executor: &Executor,
-    work: impl Future<Output = Result<Report, RunError>>,
-) -> io::Result<Result<Report, RunError>> {
-    let mut events = executor.events();
-    let mut begun = None;
-    tokio::pin!(work);
-    let done = loop {
-        tokio::select! {
-            biased;
-            Some(event) = events.next() => show(out, &event, &mut begun)?,
-            done = &mut work => break done,
-        }
-    };
-    // What happened last is still to be read.
-    loop {
-        tokio::select! {
-            biased;
-            Some(event) = events.next() => show(out, &event, &mut begun)?,
-            () = std::future::ready(()) => return Ok(done),
-        }
-    }
-}
-
-/// One line for each event that a person wants to see; there are more.
-fn show(out: &mut impl Write, event: &Event, begun: &mut Option<Timestamp>) -> io::Result<()> {
-    let begun = *begun.get_or_insert(event.at);
-    let is_shown = matches!(
-        event.kind,
-        EventKind::StepStarted { .. }
-            | EventKind::StepFailed { .. }
-            | EventKind::Waiting { .. }
-            | EventKind::Alarm { .. }
-            | EventKind::RollbackStarted { .. }
-    );
-    if is_shown {
-        writeln!(out, "{:>6.1}s  {event}", event.at.since(begun).as_secs_f64())?;
-        out.flush()?;
-    }
     Ok(())
 }
 

@@ -56,11 +56,12 @@ struct Case {
 impl std::fmt::Debug for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let State::Instances(all) = &self.seen.state else { unreachable!() };
+        let replicas = |spec: &PinnedSpec| spec.spec().replicas.unwrap_or(1);
         match &self.goal {
             Goal::Run(s) => {
-                writeln!(f, "run {} of {}, {:?}", s.revision(), s.spec().replicas.unwrap(), s.spec().strategy)?
+                writeln!(f, "run {} of {}, {:?}", s.revision(), replicas(s), s.spec().strategy)?;
             }
-            Goal::RollBack(s) => writeln!(f, "back to {} of {}", s.revision(), s.spec().replicas.unwrap())?,
+            Goal::RollBack(s) => writeln!(f, "back to {} of {}", s.revision(), replicas(s))?,
             other => writeln!(f, "{other:?}")?,
         }
         for i in all {
@@ -179,7 +180,7 @@ fn steps(rounds: Vec<Round>) -> Vec<Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// One function: what is shown is what is done on fresh observations.
     #[test]

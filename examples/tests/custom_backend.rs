@@ -9,7 +9,7 @@ use deploykit_core::exec::{Executor, Targets};
 use deploykit_core::spec::{Artifact, ServiceSpec};
 use deploykit_core::{Deployer, ErrorKind, InstanceId, Outcome, ServiceName, TargetName};
 
-#[allow(dead_code, unreachable_pub, reason = "an example, as a module")]
+#[expect(dead_code, unreachable_pub, reason = "an example, as a module")]
 #[path = "../custom_backend.rs"]
 mod custom_backend;
 
@@ -28,7 +28,7 @@ async fn a_shelf_carries_a_service_all_its_life() {
     for (version, replicas) in [("1.0", 3), ("1.1", 3), ("1.1", 1)] {
         let report = executor.deploy(vec![spec(version, replicas)]).await.unwrap();
         assert_eq!(report.outcome(&kitchen), Some(&Outcome::Completed { changed: true }), "{version} × {replicas}");
-        let seen = target.observe(&[kitchen.clone()]).await.unwrap().remove(0);
+        let seen = target.observe(std::slice::from_ref(&kitchen)).await.unwrap().remove(0);
         assert_eq!(
             seen.counts().values().map(|count| (count.total, count.ready)).collect::<Vec<_>>(),
             [(replicas, replicas)]

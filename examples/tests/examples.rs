@@ -1,12 +1,16 @@
 //! Each example does what its comment says, in virtual time.
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
-#[allow(dead_code, unreachable_pub, reason = "an example, as a module")]
+#[expect(dead_code, unreachable_pub, reason = "an example, as a module")]
+#[path = "../deploy_script.rs"]
+mod deploy_script;
+#[expect(dead_code, unreachable_pub, reason = "an example, as a module")]
 #[path = "../platform.rs"]
 mod platform;
-#[allow(dead_code, unreachable_pub, reason = "an example, as a module")]
+#[expect(dead_code, unreachable_pub, reason = "an example, as a module")]
 #[path = "../quickstart.rs"]
 mod quickstart;
+
+use deploykit_cli::progress::Style;
 
 /// Finds each of these in the text, in this order.
 #[track_caller]
@@ -22,7 +26,8 @@ fn assert_in_order(text: &str, parts: &[&str]) {
 async fn quickstart_shows_all_five_steps() {
     let begun = tokio::time::Instant::now();
     let mut out = Vec::new();
-    quickstart::tour(&mut out).await.unwrap();
+    // Live progress is drawn on a terminal alone.
+    quickstart::tour(&mut out, Style::Live).await.unwrap();
     let text = String::from_utf8(out).unwrap();
     assert_in_order(
         &text,
@@ -40,7 +45,6 @@ async fn quickstart_shows_all_five_steps() {
             "in place",
             "restaurant-service: completed",
             "3. ",
-            "going back to",
             "restaurant-service: rolled back",
             "FATAL cannot reach restaurant-db:3306: connection refused",
             "next: ",
@@ -75,4 +79,12 @@ async fn the_platform_heals_scales_and_stops() {
             "the services run on: gateway 3, orders 2",
         ],
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deploy_script_has_a_command_line() {
+    for (words, code) in [("plan", 0), ("plan --exit-code", 2), ("apply --yes", 0), ("history", 0), ("aply", 64)] {
+        let words = ["deploy_script"].into_iter().chain(words.split(' '));
+        assert_eq!(deploy_script::script().unwrap().run_with(words.clone()).await.code(), code, "{words:?}");
+    }
 }

@@ -7,7 +7,9 @@ use std::process::Stdio;
 use crate::run::{command, in_words};
 
 /// With `--quick`, so many seeds of each simulation.
-const QUICK_SEEDS: &str = "5";
+const QUICK_SEEDS: &str = "50";
+/// Without it, so many.
+const SEEDS: &str = "12000";
 
 /// The closing lines of all test programs, added up.
 #[derive(Debug, Default, PartialEq)]
@@ -23,8 +25,9 @@ const KINDS: [&str; 5] = ["passed", "failed", "ignored", "measured", "filtered o
 pub(crate) fn run(quick: bool, totals: &mut Totals) -> Result<(), String> {
     let mut command = command("cargo", ["test", "--workspace", "--all-features", "--no-fail-fast"]);
     command.env("INSTA_UPDATE", "no").stdout(Stdio::piped());
+    command.env("DEPLOYKIT_SEEDS", if quick { QUICK_SEEDS } else { SEEDS });
     if quick {
-        command.env("DEPLOYKIT_SEEDS", QUICK_SEEDS).args(["--lib", "--bins", "--tests"]);
+        command.args(["--lib", "--bins", "--tests"]);
     }
     let words = in_words(&command);
     println!("$ {words}");

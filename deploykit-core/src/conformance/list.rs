@@ -69,6 +69,8 @@ macro_rules! conformance_cases {
             }
             robust::{
                 a_dropped_action_is_completed_by_another,
+                actions_may_run_at_once,
+                the_same_action_twice_at_once_is_done_once,
                 secrets_stay_secret,
                 what_is_not_declared_is_refused,
                 errors_say_what_was_done_to_what,

@@ -150,7 +150,7 @@ impl Drive {
                 RoundEnd::Done => return true,
                 RoundEnd::Again { error: again, delay, .. } => {
                     error = again.chain();
-                    tokio::time::sleep(delay).await;
+                    self.stop.run_until_cancelled(tokio::time::sleep(delay)).await;
                 }
                 RoundEnd::Interrupted | RoundEnd::Cancelled => break,
                 RoundEnd::Failed(failure) => {

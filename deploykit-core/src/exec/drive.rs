@@ -15,7 +15,7 @@ use super::{Failure, FailureKind, Outcome, ServiceReport};
 use crate::action::Step;
 use crate::capability::Capabilities;
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::event::EventKind;
+use crate::event::{Alarm, EventKind};
 use crate::goal::Goal;
 use crate::name::{ServiceName, TargetName};
 use crate::observed::Observed;
@@ -192,6 +192,7 @@ impl Drive {
         let begun = Instant::now();
         let (mut polls, mut retries) = (self.core.options.polls(), self.core.options.retries());
         let patience = self.core.options.wait_for_lease;
+        let mut alarmed = None;
         loop {
             let asked = Instant::now();
             let Some(answer) = self.stop.run_until_cancelled(lessor.acquire()).await else { return Ok(false) };
@@ -205,6 +206,9 @@ impl Drive {
             };
             let waited = begun.elapsed();
             let held = error.kind() == ErrorKind::Held;
+            if !held || waited < patience {
+                self.alarm_once(&mut alarmed, &error);
+            }
             let delay = match error.retry() {
                 _ if held && waited < patience => polls.next().min(patience.saturating_sub(waited)),
                 Retry::Later { after } if !held && waited < self.core.options.step_timeout => {
@@ -218,6 +222,13 @@ impl Drive {
             if self.stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
                 return Ok(false);
             }
+        }
+    }
+
+    /// Says that the lease cannot be had yet, once for each kind of reason.
+    fn alarm_once(&self, alarmed: &mut Option<ErrorKind>, error: &Error) {
+        if alarmed.replace(error.kind()) != Some(error.kind()) {
+            self.emit(EventKind::Alarm { alarm: Alarm::Lease { error: error.chain() } });
         }
     }
 

@@ -39,7 +39,7 @@ impl Drive {
                 None => return Err(RunError::Cancelled),
                 Some(Err(failed)) if matches!(failed.retry(), Retry::Later { .. }) => {
                     error = Some(failed);
-                    tokio::time::sleep(delays.next()).await;
+                    self.stop.run_until_cancelled(tokio::time::sleep(delays.next())).await;
                     continue;
                 }
                 Some(Err(failed)) => return Err(failed.into()),
@@ -54,7 +54,7 @@ impl Drive {
                 RoundEnd::Done => return Ok(stage),
                 RoundEnd::Again { error: failed, delay, .. } => {
                     error = Some(failed);
-                    tokio::time::sleep(delay).await;
+                    self.stop.run_until_cancelled(tokio::time::sleep(delay)).await;
                 }
                 RoundEnd::Failed(failure) => return Err(RunError::Failed(failure)),
                 RoundEnd::Interrupted | RoundEnd::Cancelled => return Err(RunError::Cancelled),

@@ -74,15 +74,14 @@ impl Reconciler {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                changed = self.goals.changed(), if follows => match changed {
-                    Err(_) => follows = false,
-                    Ok(()) => {
-                        let goals = self.goals.borrow_and_update().clone();
-                        if let Err(error) = keeping.plan(goals).await {
-                            let error = error.to_string();
-                            keeping.core.events.emit(None, EventKind::GoalsRefused { error });
-                        }
+                changed = self.goals.changed(), if follows => if changed.is_ok() {
+                    let goals = self.goals.borrow_and_update().clone();
+                    if let Err(error) = keeping.plan(goals).await {
+                        let error = error.to_string();
+                        keeping.core.events.emit(None, EventKind::GoalsRefused { error });
                     }
+                } else {
+                    follows = false;
                 },
                 Some(ended) = keeping.running.join_next_with_id() => keeping.ended(ended),
                 () = any(&mut signals) => tokio::time::sleep_until(looked + BREATH).await,
@@ -219,7 +218,9 @@ impl<'a> Keeping<'a> {
             };
             self.services.insert(name, kept);
         }
-        before.values().for_each(|kept| stop(&kept.state));
+        for kept in before.values() {
+            stop(&kept.state);
+        }
         for place in places.values() {
             place.changes.open(&place.deployer, &self.core.options, &self.core.events).await;
         }

@@ -121,5 +121,7 @@ mod tests {
         assert_eq!(token(&mut state, &acquire("b", false), 41), Ok(4));
         assert_eq!(state.admit(FencingToken(3)).map_err(|refusal| refusal.kind), Err(ErrorKind::Fenced));
         assert!(state.admit(FencingToken(4)).is_ok());
+        assert!(state.admit(FencingToken(9)).is_ok(), "whoever shows a higher one has it from elsewhere");
+        assert_eq!(token(&mut state, &renew(4), 42), Err(ErrorKind::Fenced));
     }
 }

@@ -26,7 +26,7 @@ use crate::time::Timestamp;
 /// A call that hangs is over after this time.
 const HANG: Duration = Duration::from_hours(24);
 /// So many effects may wait for a slow reader of changes; it is told of all services if it misses some.
-const CHANGES: usize = 1024;
+const CHANGES: usize = 256;
 
 pub(super) type Check = Arc<dyn Fn(&ServiceSpec) -> Result<(), SpecError> + Send + Sync>;
 
@@ -76,7 +76,9 @@ impl Shared {
         let Start { world, faults, file } = start;
         let clock = Clock::new(base.max(world.now));
         let (fates, oracle) = (Fates::new(faults), Oracle::default());
-        let state = Mutex::new(Inner { world, fates, oracle, file, history: VecDeque::new(), effects: 0 });
+        let mut inner = Inner { world, fates, oracle, file, history: VecDeque::new(), effects: 0 };
+        inner.keep_history();
+        let state = Mutex::new(inner);
         let (changes, _) = broadcast::channel(CHANGES);
         let (crashed, _) = watch::channel(false);
         Self { name, laws, check, clock, state, changes, crashed }

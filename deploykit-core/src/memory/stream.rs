@@ -80,8 +80,8 @@ pub(super) fn changes(shared: Arc<Shared>) -> ChangeStream {
                 effect = state.effects.recv() => match effect {
                     Ok(service) => return Some((service, state)),
                     Err(RecvError::Lagged(_)) => {
-                        let names = state.shared.with_settled(|world| world.services.keys().cloned().collect::<Vec<_>>());
-                        state.due.extend(names);
+                        let all = state.shared.with_settled(|world| world.services.keys().cloned().collect::<Vec<_>>());
+                        state.due.extend(all);
                     }
                     Err(RecvError::Closed) => return None,
                 },

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::builder::MemoryBuilder;
 use super::faults::{Call, Fate, Fates, Faults};
-use super::oracle::{Guarantees, Violation};
+use super::guarantees::{Guarantees, Violation};
 use super::refusal::Refusal;
 use super::shared::{Inner, Shared};
 use super::stream;

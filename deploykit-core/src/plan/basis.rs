@@ -170,7 +170,9 @@ fn records(then: &[Record], now: &[Record], moved: &mut Vec<Moved>) {
             RecordStatus::Deployed => "deployed",
             RecordStatus::Failed => "failed",
         };
-        format!("deployment {}, {status}{promoted}", record.sequence)
+        let is_news = record.is_proven() && record.status != RecordStatus::Deployed;
+        let proven = if is_news { ", worked before" } else { "" };
+        format!("deployment {}, {status}{proven}{promoted}", record.sequence)
     };
     let facts = |records: &[Record]| records.iter().map(|r| (r.revision().to_string(), words(r))).collect::<Facts>();
     compare("records.", &facts(then), &facts(now), ["nothing", "gone"], moved);

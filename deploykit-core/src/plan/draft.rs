@@ -251,7 +251,9 @@ impl Fleet<'_> {
         let gone: Vec<u32> = self.others.stopping.take();
         let ended: Vec<u32> = self.wanted.stopping.take();
         if !gone.is_empty() || !ended.is_empty() {
-            gone.into_iter().for_each(|place| self.take_other(place));
+            for place in gone {
+                self.take_other(place);
+            }
             for ordinal in ended {
                 self.take_wanted(ordinal);
                 self.wanted.members[ordinal as usize] = None;
@@ -286,7 +288,9 @@ impl Fleet<'_> {
         match timer {
             Some(timer) if timer > self.now => {
                 self.now = timer;
-                self.wanted.maturing.take().into_iter().for_each(|ordinal| self.file_wanted(ordinal));
+                for ordinal in self.wanted.maturing.take() {
+                    self.file_wanted(ordinal);
+                }
                 let young = self.others.young.take();
                 for place in &young {
                     self.take_other(*place);

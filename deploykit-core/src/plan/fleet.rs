@@ -162,21 +162,18 @@ impl<'a> Fleet<'a> {
             let slot = (revision == Some(&instance.id.revision))
                 .then(|| fleet.wanted.members.get_mut(instance.id.ordinal as usize))
                 .flatten();
-            match slot {
-                Some(slot @ None) => {
-                    *slot = Some(member);
-                    let serves = |endpoint: &&Endpoint| !endpoint.draining && member.phase == Phase::Ready;
-                    if let Some(endpoint) = endpoint.filter(serves) {
-                        let since = fleet.admitted_since.map_or(endpoint.since, |since| since.min(endpoint.since));
-                        fleet.admitted_since = Some(since);
-                    }
-                    fleet.file_wanted(instance.id.ordinal);
+            if let Some(slot @ None) = slot {
+                *slot = Some(member);
+                let serves = |endpoint: &&Endpoint| !endpoint.draining && member.phase == Phase::Ready;
+                if let Some(endpoint) = endpoint.filter(serves) {
+                    let since = fleet.admitted_since.map_or(endpoint.since, |since| since.min(endpoint.since));
+                    fleet.admitted_since = Some(since);
                 }
-                _ => {
-                    let place = u32::try_from(fleet.others.all.len()).unwrap_or(u32::MAX);
-                    fleet.others.all.push(Other { instance, member });
-                    fleet.file_other(place);
-                }
+                fleet.file_wanted(instance.id.ordinal);
+            } else {
+                let place = u32::try_from(fleet.others.all.len()).unwrap_or(u32::MAX);
+                fleet.others.all.push(Other { instance, member });
+                fleet.file_other(place);
             }
         }
         for (id, endpoint) in endpoints {

@@ -182,7 +182,7 @@ pub enum PlanError {
         /// The service.
         service: ServiceName,
     },
-    /// The fold of [`next`](crate::plan::next) came to no end: a defect of deploykit.
+    /// The fold of [`next`] came to no end: a defect of deploykit.
     #[error("the plan of {service} came to no end after {rounds} rounds; this is a defect of deploykit")]
     Endless {
         /// The service.

@@ -75,8 +75,8 @@ fn road(goal: &Goal, seen: &Observed) -> Vec<String> {
             text.extend(change.withdraw.iter().map(|id| format!("<{}", name(id))));
             text.extend(change.split.as_ref().map(|split| {
                 let share = goal.revision().and_then(|revision| split.shares.of(revision));
-                let test = if split.test_users.is_some() { "+test" } else { "" };
-                share.map_or("[even]".to_owned(), |share| format!("[{share}{test}]"))
+                let marked = if split.test_users.is_some() { "+test" } else { "" };
+                share.map_or("[even]".to_owned(), |share| format!("[{share}{marked}]"))
             }));
             text.join(" ")
         }

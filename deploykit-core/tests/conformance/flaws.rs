@@ -53,6 +53,7 @@ async fn each_broken_clause_is_found_by_its_case() {
         (Flaw::MovesSplits, "the_time_of_a_split_stays"),
         (Flaw::AcceptsAnything, "what_is_not_declared_is_refused"),
         (Flaw::BreaksWhenDropped, "a_dropped_action_is_completed_by_another"),
+        (Flaw::BreaksWhenDropped, "the_same_action_twice_at_once_is_done_once"),
         (Flaw::IgnoresTails, "a_log_can_be_cut"),
         (Flaw::ForgetsInstances, "forgetting_spares_what_runs"),
         (Flaw::RoutesByHalves, "an_unknown_instance_cannot_be_admitted"),

@@ -175,7 +175,7 @@ async fn only_what_a_variant_lacks_is_left_out() {
     assert_eq!(
         not_applicable(&full_platform()).await,
         reasons(&[
-            ("the platform drives the instances", 9),
+            ("the platform drives the instances", 10),
             ("it has no router for instances", 4),
             ("revisions run side by side as long as they are routed to", 1),
         ])

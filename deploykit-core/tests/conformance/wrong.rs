@@ -226,7 +226,9 @@ impl Deployer for Wrong {
 
     async fn observe(&self, services: &[ServiceName]) -> Result<Vec<Observed>> {
         let mut seen = self.memory.observe(services).await?;
-        seen.iter_mut().for_each(|seen| self.distort(seen));
+        for seen in &mut seen {
+            self.distort(seen);
+        }
         match self.flaw {
             Flaw::SortsObservations => seen.sort_by(|a, b| a.service.cmp(&b.service)),
             Flaw::IsOutOfDate => {

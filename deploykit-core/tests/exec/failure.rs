@@ -150,7 +150,9 @@ async fn flapping_is_no_progress() {
     let fake = deployed().await;
     let mut spec = impatient("flap:2", OnFailure::Leave);
     spec.strategy = Strategy::Rolling(Rolling { min_ready: Duration::from_secs(5), ..Rolling::default() });
-    let report = executor(&fake).deploy(vec![spec]).await.unwrap();
+    // Often enough to see each time that it is ready.
+    let options = options().with_poll(Duration::from_millis(500), Duration::from_millis(500));
+    let report = executor_with(&fake, options).deploy(vec![spec]).await.unwrap();
     let report = &report.services[&name("web")];
     let Outcome::Failed { cause, .. } = &report.outcome else { panic!("{}", report.outcome) };
     assert_eq!(cause.kind, FailureKind::Deadline { limit: Duration::from_mins(1) });
@@ -170,4 +172,32 @@ async fn a_long_hold_is_not_a_standstill() {
     let report = executor(&fake).deploy(vec![canary("good:2")]).await.unwrap();
     assert_eq!(outcome(&report), &CHANGED);
     assert!(report.services[&name("web")].elapsed > Duration::from_hours(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn steps_that_change_nothing_are_no_progress() {
+    let fake = deployed().await;
+    let report = executor(&fake).deploy(vec![impatient("ghost:2", OnFailure::RollBack)]).await.unwrap();
+    let Outcome::RolledBack { to: Some(_), cause } = outcome(&report) else { panic!("{report}") };
+    assert_eq!(cause.kind, FailureKind::Deadline { limit: Duration::from_mins(1) });
+    assert_eq!(cause.doing, "roll out");
+    assert!(fake.count("start") < 20, "{} starts", fake.count("start"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_worked_does_not_go_back_to_something_older() {
+    let fake = deployed().await;
+    let executor = executor(&fake);
+    assert!(executor.deploy(vec![impatient("good:2", OnFailure::RollBack)]).await.unwrap().is_success());
+    // A deployer was cut off in the middle of a change in place.
+    let mut more = impatient("good:2", OnFailure::RollBack);
+    more.replicas = Some(3);
+    fake.fault("start", usize::MAX, Fault::Hang);
+    tokio::time::timeout(Duration::from_secs(30), executor.deploy(vec![more.clone()])).await.unwrap_err();
+    fake.heal();
+    fake.fault("start", usize::MAX, Fault::Fail(ErrorKind::Denied, None));
+    let report = executor.deploy(vec![more]).await.unwrap();
+    let Outcome::Failed { rollback_error: Some(error), .. } = outcome(&report) else { panic!("{report}") };
+    assert_eq!(error.kind, FailureKind::NoWayBack);
+    assert_eq!(fake.summary("web"), "good:2 2/2");
 }

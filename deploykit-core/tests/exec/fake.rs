@@ -11,7 +11,7 @@ use deploykit_core::spec::{Artifact, ServiceSpec};
 use deploykit_core::{
     Action, Applied, Capabilities, ChangeStream, Context, Control, Deployer, Digest, Endpoint, Error, ErrorKind,
     Instance, InstanceId, Lease, LeaseRequest, LogLine, LogOptions, LogStream, Observed, Phase, Record, RecordStatus,
-    Result, Retry, ServiceName, SpecError, State, TargetName, Timestamp, Traffic,
+    Result, Retry, Revision, ServiceName, SpecError, State, TargetName, Timestamp, Traffic,
 };
 use futures_util::stream;
 use tokio::sync::broadcast;
@@ -76,6 +76,8 @@ struct World {
     calls: Vec<String>,
     in_flight: u32,
     lag: Duration,
+    set_back: Duration,
+    published: BTreeSet<Revision>,
     is_honest: bool,
     most_at_once: usize,
     at_once: usize,
@@ -168,8 +170,13 @@ impl Fake {
         START.after(self.zero.elapsed())
     }
 
+    /// From now on, the target's clock shows an earlier time.
+    pub(crate) fn set_back(&self, by: Duration) {
+        self.world().set_back = by;
+    }
+
     /// What an instance is doing, by its artifact and its age: `good` is ready after a second, `slow` after a minute,
-    /// `crash` exits after a second, `never` is never ready, `flap` goes up and down.
+    /// `crash` exits after a second, `never` is never ready, `flap` goes up and down, `ghost` is never there at all.
     fn phase(&self, running: &Running) -> (Phase, Timestamp) {
         let started = START.after(running.started - self.zero);
         let (phase, after) = match running.artifact.as_str() {
@@ -190,6 +197,8 @@ impl Fake {
         let world = self.world();
         let mut seen = Observed::empty(service.clone(), self.now(), State::Instances(Vec::new()));
         seen.traffic = self.caps.route.then(Traffic::default);
+        seen.at = Timestamp::from_millis(self.now().as_millis() - u64::try_from(world.set_back.as_millis()).unwrap());
+        seen.published.clone_from(&world.published);
         if world.is_honest {
             seen.at = START.after(self.zero.elapsed().saturating_sub(world.lag));
         }
@@ -205,7 +214,8 @@ impl Fake {
             seen.traffic = self.caps.route.then(|| {
                 let mut traffic = found.traffic.clone();
                 for endpoint in traffic.endpoints.values_mut() {
-                    let drained = self.now().since(endpoint.since) >= Duration::from_secs(3);
+                    // A hundred never come to their end.
+                    let drained = self.now().since(endpoint.since) >= Duration::from_secs(3) && world.in_flight < 100;
                     endpoint.in_flight = if endpoint.draining && drained { 0 } else { world.in_flight };
                 }
                 traffic
@@ -292,6 +302,10 @@ impl Fake {
         let now = self.now();
         let mut world = self.world();
         let in_flight = world.in_flight;
+        if let Action::Publish { spec } = action {
+            world.published.insert(spec.revision().clone());
+            return Ok(Applied::Changed);
+        }
         let service = world.services.entry(action.service().clone()).or_default();
         if token.0 < service.token {
             return Err(Error::new(ErrorKind::Fenced, action.verb(), action.service(), &self.name));
@@ -306,7 +320,9 @@ impl Fake {
                     let Artifact::Image(image) = &spec.spec().artifact else { unreachable!() };
                     let artifact = image.reference.clone();
                     let running = Running { artifact, started: Instant::now(), attempt: *attempt };
-                    things.instances.insert(id.clone(), running);
+                    if !running.artifact.contains("ghost") {
+                        things.instances.insert(id.clone(), running);
+                    }
                 }
             }
             Action::Stop { id, .. } => {

@@ -71,7 +71,8 @@ async fn one_look_for_all_services_of_a_target() {
     };
     let specs = || vec![on("one", "a"), on("two", "a"), on("three", "b")];
     assert!(executor.deploy(specs()).await.unwrap().is_success());
-    (a.clear_calls(), b.clear_calls());
+    a.clear_calls();
+    b.clear_calls();
     let report = executor.deploy(specs()).await.unwrap();
     assert!(report.services.values().all(|service| service.outcome == UNCHANGED), "{report}");
     assert_eq!((a.count("observe one two"), a.count("observe")), (1, 1));

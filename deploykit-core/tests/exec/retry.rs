@@ -1,5 +1,6 @@
 use deploykit_core::exec::{FailureKind, Options};
-use deploykit_core::{ErrorKind, RecordStatus, Retry};
+use deploykit_core::memory::{Faults, MemoryTarget};
+use deploykit_core::{Control, ErrorKind, RecordStatus, Retry};
 
 use super::fake::Fault;
 use super::*;
@@ -126,4 +127,82 @@ async fn what_is_said_to_be_out_of_date_is_not_decided_on() {
     let report = executor(&fake).deploy(vec![spec("web", "good:2", 2)]).await.unwrap();
     assert_eq!(outcome(&report), &CHANGED);
     assert_eq!((fake.count("start"), fake.count("stop"), fake.count("record")), (2, 2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_does_not_hold_it_up_for_ever() {
+    let fake = deployed().await;
+    let clock = fake.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        clock.set_back(Duration::from_mins(1));
+    });
+    let report = executor(&fake).deploy(vec![spec("web", "good:2", 2)]).await.unwrap();
+    assert_eq!(outcome(&report), &CHANGED);
+    // Until the clock has caught up, nothing is old enough; but that is then what is waited for.
+    assert!(fake.count("observe") < 100, "{} looks", fake.count("observe"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_failure_no_further_step_of_the_round_begins() {
+    let fake = Fake::new();
+    fake.fault("start", 1, Fault::Fail(ErrorKind::Denied, None));
+    let mut wrong = impatient("good:1", OnFailure::Leave);
+    wrong.replicas = Some(5);
+    let report = executor_with(&fake, options().with_steps_per_service(2)).deploy(vec![wrong]).await.unwrap();
+    assert!(matches!(outcome(&report), Outcome::Failed { .. }), "{report}");
+    assert_eq!(fake.count("start"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishing_may_take_longer_than_a_rollout_may_stand_still() {
+    let fake = Fake::new().with_caps(|caps| caps.publish = true);
+    fake.fault("publish", 1, Fault::Delay(Duration::from_mins(20)));
+    let report = executor(&fake).deploy(vec![impatient("good:1", OnFailure::RollBack)]).await.unwrap();
+    assert_eq!(outcome(&report), &CHANGED);
+
+    // Each try that fails costs a minute of the deadline, so that it comes to an end.
+    let fake = Fake::new().with_caps(|caps| caps.publish = true);
+    fake.fault("publish", usize::MAX, Fault::Hang);
+    let report = executor(&fake).deploy(vec![impatient("good:1", OnFailure::RollBack)]).await.unwrap();
+    let Outcome::Failed { cause, .. } = outcome(&report) else { panic!("{report}") };
+    assert_eq!(cause.kind, FailureKind::Deadline { limit: Duration::from_mins(1) });
+    assert!(cause.error.as_ref().unwrap().starts_with("cannot publish web r1-"), "{cause}");
+    assert_eq!(fake.count("publish"), 1);
+}
+
+/// A platform that is told with compare and swap, and has one instance ready.
+async fn platform() -> (MemoryTarget, Executor) {
+    let target = MemoryTarget::builder("platform").control(Control::Platform).build();
+    let executor = Executor::builder(Targets::single(target.clone())).with_options(options()).build();
+    assert_eq!(outcome(&executor.deploy(vec![spec("web", "good:1", 2)]).await.unwrap()), &CHANGED);
+    (target, executor)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_submission_that_is_out_of_date_is_decided_on_again_but_not_for_ever() {
+    // The first action writes the record; the second submits.
+    for (conflicts, completes) in [(3, true), (9, false)] {
+        let (target, executor) = platform().await;
+        let faults = (2..2 + conflicts).fold(Faults::none(), |faults, n| faults.fail_nth(n, ErrorKind::Conflict));
+        target.set_faults(faults);
+        let report = executor.deploy(vec![impatient("good:2", OnFailure::Leave)]).await.unwrap();
+        match outcome(&report) {
+            Outcome::Completed { changed: true } => assert!(completes),
+            Outcome::Failed { cause, .. } => {
+                assert_eq!(cause.kind, FailureKind::Step { error: ErrorKind::Conflict });
+                assert!(!completes);
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_other_conflict_is_final() {
+    let fake = Fake::new();
+    fake.fault("start", 1, Fault::Fail(ErrorKind::Conflict, None));
+    let report = executor(&fake).deploy(vec![impatient("good:1", OnFailure::Leave)]).await.unwrap();
+    let Outcome::Failed { cause, .. } = outcome(&report) else { panic!("{report}") };
+    assert_eq!(cause.kind, FailureKind::Step { error: ErrorKind::Conflict });
 }

@@ -142,13 +142,18 @@ async fn a_stream_of_changes_that_fails_is_replaced_by_asking() {
 #[tokio::test(start_paused = true)]
 async fn requests_that_are_cut_are_counted() {
     let fake = deployed().await;
-    // They never end: the drain deadline of ten seconds cuts them.
     fake.set_in_flight(3);
     let report = executor(&fake).deploy(vec![spec("web", "good:2", 2)]).await.unwrap();
     let report = &report.services[&name("web")];
     assert_eq!(report.outcome, CHANGED);
     assert_eq!(report.cut_requests, 0, "they ended within three seconds");
     assert!(report.elapsed >= Duration::from_secs(3));
+
+    // These never end: the drain deadline of ten seconds cuts them, on each of the two instances.
+    fake.set_in_flight(100);
+    let report = executor(&fake).deploy(vec![spec("web", "good:3", 2)]).await.unwrap();
+    assert_eq!(report.services[&name("web")].cut_requests, 200);
+    assert!(report.services[&name("web")].elapsed >= Duration::from_secs(20));
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,4 +172,18 @@ async fn a_plan_is_refused_if_another_deployer_comes_first() {
     assert_eq!(cause.kind, FailureKind::Stale);
     assert_eq!(outcome(&other.await.unwrap().unwrap()), &CHANGED);
     assert_eq!(fake.summary("web"), "good:3 2/2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_is_not_opened_before_it_is_reached() {
+    let fake = Fake::new();
+    let first = executor(&fake);
+    assert!(first.deploy(vec![canary("good:1")]).await.unwrap().is_success());
+    let running = first.clone();
+    let begun = tokio::spawn(async move { running.deploy(vec![canary("slow:2")]).await });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let error = executor(&fake).promote(&name("web")).await.unwrap_err();
+    assert!(error.to_string().contains("does not wait for a gate"), "{error}");
+    assert_eq!(outcome(&begun.await.unwrap().unwrap()), &Outcome::Paused { stage: 0 });
+    assert_eq!(fake.see(&name("web")).latest_record().unwrap().promoted, 0);
 }

@@ -52,21 +52,24 @@ async fn a_hanging_call_ends_only_with_patience() {
 #[tokio::test(start_paused = true)]
 async fn a_stale_observation_shows_what_was_and_says_when() {
     let target = with(Faults::seeded(1).stale(100, Duration::from_secs(20)));
-    target.edit(|_| ());
     pass(30).await;
-    let spec = spec(1, 1);
+    let spec = spec(1, 2);
     start(&target, &spec, 0, 0).await.unwrap();
-    let started = target.now();
+    let first = target.now();
+    pass(5).await;
+    start(&target, &spec, 1, 0).await.unwrap();
+    let second = target.now();
     pass(10).await;
-    let (mut before, mut after) = (0, 0);
+    let mut shown = [0; 3];
     for _ in 0..100 {
         let seen = look(&target).await;
         let State::Instances(all) = seen.state else { unreachable!() };
         assert!(target.now().since(seen.at) <= Duration::from_secs(20));
-        assert_eq!(all.is_empty(), seen.at < started, "what is shown is what was then");
-        *(if all.is_empty() { &mut before } else { &mut after }) += 1;
+        let expected = usize::from(seen.at >= first) + usize::from(seen.at >= second);
+        assert_eq!(all.len(), expected, "what is shown is what was then");
+        shown[all.len()] += 1;
     }
-    assert!(before > 20 && after > 20, "{before} {after}");
+    assert!(shown.iter().all(|count| *count > 10), "{shown:?}");
 }
 
 #[tokio::test(start_paused = true)]

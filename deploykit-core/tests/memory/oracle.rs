@@ -79,6 +79,16 @@ async fn what_nobody_could_know_breaks_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_better_than_it_was_seen_breaks_nothing() {
+    let (target, spec) = deployed(MemoryTarget::builder("memory").router(false).build(), 2).await;
+    start(&target, &spec, 2, 0).await.unwrap();
+    look(&target).await;
+    pass(1).await;
+    act(&target, stop(&spec, 0, 0)).await.unwrap();
+    assert_eq!(broken(&target), [""; 0], "another got ready meanwhile");
+}
+
+#[tokio::test(start_paused = true)]
 async fn traffic_to_what_is_not_ready() {
     let target = MemoryTarget::builder("memory").behaviour(Behaviour::new().of_reference(":9").never_ready()).build();
     let (target, old) = deployed(target, 2).await;

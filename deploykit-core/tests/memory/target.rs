@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use deploykit_core::memory::{Behaviour, MemoryTarget};
 use deploykit_core::plan::preview;
-use deploykit_core::spec::{Artifact, Rolling, ServiceSpec, Strategy};
+use deploykit_core::spec::{Artifact, Rolling, SecretSource, ServiceSpec, Strategy};
 use deploykit_core::units::Amount;
 use deploykit_core::{
-    Action, Applied, Control, Decision, Deployer, ErrorKind, Goal, LogOptions, Observed, Phase, PinnedSpec, Pins,
-    Rollout, RouteChange, ServiceName, State,
+    Action, Applied, Context, Control, Decision, Deployer, DigestKey, ErrorKind, FencingToken, Goal, LogOptions,
+    Observed, Phase, PinnedSpec, Pins, Rollout, RouteChange, ServiceName, State, VarName,
 };
 use futures_util::StreamExt as _;
 
@@ -179,4 +179,35 @@ async fn a_log_is_followed_to_its_end() {
     assert_eq!(target.now().to_string(), "2026-01-01T00:00:09.000Z");
     let missing = target.logs(&id(&spec, 1), &options).await.map(drop).unwrap_err();
     assert_eq!(missing.to_string(), format!("cannot read the log of {} on memory: not found", id(&spec, 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_that_runs_is_not_forgotten() {
+    let target = MemoryTarget::builder("memory").publish(true).build();
+    let spec = spec(1, 1);
+    assert_eq!(start(&target, &spec, 0, 0).await.unwrap_err().kind(), ErrorKind::NotFound, "it is not published");
+    act(&target, Action::Publish { spec: Arc::clone(&spec) }).await.unwrap();
+    start(&target, &spec, 0, 0).await.unwrap();
+    let forget = || Action::Forget { service: spec.service().clone(), revision: spec.revision().clone() };
+    assert_eq!(act(&target, forget()).await.unwrap_err().kind(), ErrorKind::Conflict);
+    act(&target, stop(&spec, 0, 0)).await.unwrap();
+    assert_eq!(act(&target, forget()).await.unwrap(), Applied::Changed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_without_its_value_is_refused() {
+    let target = MemoryTarget::new("memory");
+    let mut declared = spec(1, 1).spec().clone();
+    let name = VarName::new("PASSWORD").unwrap();
+    declared.secrets.insert(name.clone(), SecretSource::Env("PASSWORD".to_owned()));
+    let key = DigestKey::new(*b"0123456789abcdef").unwrap();
+    let digest = key.digest(&declared.service, &name, &"hunter2".into());
+    let pins = Pins { secrets: [(name.clone(), digest)].into(), ..Pins::default() };
+    let spec = Arc::new(PinnedSpec::new(declared, pins).unwrap());
+    let error = start(&target, &spec, 0, 0).await.unwrap_err();
+    assert!(error.to_string().ends_with("rejected as invalid (secret without a value: PASSWORD)"), "{error}");
+    let context = Context::new(FencingToken(0)).with_secrets(Arc::new([(name.clone(), "hunter2".into())].into()));
+    let action = Action::Start { id: id(&spec, 0), spec: Arc::clone(&spec), attempt: 0 };
+    assert_eq!(target.apply(&action, &context).await.unwrap(), Applied::Changed);
+    assert!(target.world().instance(&id(&spec, 0)).unwrap().secrets.contains(&name));
 }

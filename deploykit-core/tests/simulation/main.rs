@@ -54,6 +54,7 @@ enum Trouble {
 
 /// All that a seed decides.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a coin of its own")]
 struct Scenario {
     seed: u64,
     replicas: u32,
@@ -345,13 +346,11 @@ fn guarantees_hold_whatever_happens() {
         return;
     }
     let seeds = number("DEPLOYKIT_SEEDS").unwrap_or(1000);
-    let workers = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let failures: Vec<String> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers)
+        let threads: Vec<_> = (0..workers as u64)
             .map(|worker| {
-                scope.spawn(move || {
-                    (worker..seeds).step_by(workers as usize).filter_map(|s| run(s).err()).collect::<Vec<_>>()
-                })
+                scope.spawn(move || (worker..seeds).step_by(workers).filter_map(|s| run(s).err()).collect::<Vec<_>>())
             })
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("a worker")).collect()

@@ -95,10 +95,11 @@ impl Witness {
                     complain("it gets requests".into());
                 }
                 let live = find(id).is_some_and(|instance| instance.phase.is_live());
-                if let Some(endpoint) = endpoint(id).filter(|_| live) {
-                    if endpoint.in_flight > 0 && seen.at < endpoint.since.after(law.drain) {
-                        complain(format!("it has {} requests under way", endpoint.in_flight));
-                    }
+                if let Some(endpoint) = endpoint(id).filter(|_| live)
+                    && endpoint.in_flight > 0
+                    && seen.at < endpoint.since.after(law.drain)
+                {
+                    complain(format!("it has {} requests under way", endpoint.in_flight));
                 }
                 if find(id).as_ref().is_some_and(available) && stopped.insert(id.clone()) {
                     let left = all.iter().filter(available).filter(|i| !stopped.contains(&i.id)).count();

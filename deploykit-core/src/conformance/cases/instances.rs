@@ -57,7 +57,8 @@ case! {
         trial.harness.settle().await;
         let later = trial.observe().await?;
         let since = |seen: &crate::observed::Observed| instance_of(seen, &id).map(|instance| instance.since);
-        ensure!(since(&first) == since(&later), "it is ready since {:?}, then since {:?}", since(&first), since(&later));
+        let (then, now) = (since(&first), since(&later));
+        ensure!(then == now, "it is ready since {then:?}, then since {now:?}");
         ensure!(since(&first) <= Some(first.at), "it is ready since later than it was seen");
     }
 }

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::action::{Action, Applied};
-use crate::conformance::case::{Checked, broken, case, ensure};
+use crate::conformance::case::{Checked, broken, case, ensure, only_if};
 use crate::conformance::trial::{
     SECRET, Trial, admit, instance_id, instances_of, is_admitted, phase_of, record_action, refused, shown,
     start_action, stop_action,
@@ -78,6 +78,45 @@ case! {
         }
         apply_dropped(trial, &stop_action(&id)).await?;
         trial.until("that it is gone", |seen| instances_of(seen).is_empty()).await?;
+    }
+}
+
+case! {
+    /// The steps of a round may run at once: each has its effect.
+    async fn actions_may_run_at_once(trial) {
+        only_if(trial.drives_instances(), "the platform drives the instances")?;
+        let spec = trial.version(1).await?;
+        trial.prepare(&spec).await?;
+        let starts = [0, 1, 2].map(|ordinal| start_action(&spec, ordinal, 0));
+        let [first, second, third] = &starts;
+        let (first, second, third) = tokio::join!(trial.apply(first), trial.apply(second), trial.apply(third));
+        for applied in [first?, second?, third?] {
+            ensure!(applied == Applied::Changed, "one of three starts is {applied:?}");
+        }
+        let ready = |seen: &crate::observed::Observed| {
+            instances_of(seen).len() == 3 && instances_of(seen).iter().all(|one| one.phase == Phase::Ready)
+        };
+        trial.until("that all three are ready", ready).await?;
+    }
+}
+
+case! {
+    /// The same action twice at once, as by two deployers, is as good as once.
+    async fn the_same_action_twice_at_once_is_done_once(trial) {
+        let spec = trial.version(1).await?;
+        trial.prepare(&spec).await?;
+        let action = if trial.drives_instances() {
+            start_action(&spec, 0, 0)
+        } else {
+            Action::Submit { spec: spec.clone(), expect: trial.platform().await?.version }
+        };
+        let (one, two) = tokio::join!(trial.apply(&action), trial.apply(&action));
+        let changed = [one?, two?].contains(&Applied::Changed);
+        ensure!(changed, "neither of two changed anything");
+        let ready = |seen: &crate::observed::Observed| seen.counts().values().any(|count| count.ready > 0);
+        let seen = trial.until("that it is ready", ready).await?;
+        let total: u32 = seen.counts().values().map(|count| count.total).sum();
+        ensure!(!trial.caps.replicas || total == 1, "there are {total}: {}", shown(&seen));
     }
 }
 

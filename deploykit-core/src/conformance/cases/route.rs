@@ -75,8 +75,8 @@ case! {
         let spec = trial.version(1).await?;
         let (id, other) = (trial.run(&spec, 0).await?, trial.run(&spec, 1).await?);
         trial.route(admit([id.clone(), other.clone()])).await?;
-        let admitted = trial.until("that both are admitted", |seen| is_admitted(seen, &id) && is_admitted(seen, &other));
-        let before = admitted.await?;
+        let both = |seen: &Observed| is_admitted(seen, &id) && is_admitted(seen, &other);
+        let before = trial.until("that both are admitted", both).await?;
         let applied = trial.route(withdraw([id.clone()])).await?;
         ensure!(applied == Applied::Changed, "withdrawing it is {applied:?}");
         let seen = trial.until("that it is withdrawn", |seen| !is_admitted(seen, &id)).await?;
