@@ -113,8 +113,9 @@ impl App {
 
     /// Adds the kind `memory`: `memory:` is a new world, `memory:FILE` one that is kept in a file.
     ///
-    /// Options after a `?`, with `&` between them, make it misbehave: `start_time=5s`, `stop_time=1s`,
-    /// `never_ready=TEXT` and `exits=TEXT`, which are about instances whose artifact's name contains the text.
+    /// Options after a `?`, with `&` between them, make it slow or misbehave: `start_time=5s`, `stop_time=1s`,
+    /// `latency=100ms` of each call; `never_ready=TEXT` and `exits=TEXT` are about instances whose artifact's name
+    /// contains the text.
     pub fn memory_targets(mut self) -> Self {
         self.kinds.push(("memory", Arc::new(open::memory)));
         self
@@ -182,7 +183,12 @@ impl App {
     }
 
     fn command(&self) -> clap::Command {
+        let own = self.targets.names().map(ToString::to_string);
+        let kinds = self.kinds.iter().map(|(kind, _)| format!("{kind}:.. or NAME={kind}:.."));
+        let known: Vec<_> = own.chain(kinds).collect();
+        let help = format!("A target; may be given more than once. There are: {}", known.join(", "));
         let mut command = Cli::command().name(self.name.clone()).bin_name(self.name.clone());
+        command = command.mut_arg("targets", |argument| argument.help(help));
         if let Some(about) = &self.about {
             command = command.about(about.clone());
         }

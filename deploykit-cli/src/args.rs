@@ -19,23 +19,25 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
+/// Where the options stand that all verbs have.
+const COMMON: &str = "Options of all verbs";
+
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// A target, may be given more than once: `memory:` or `memory:world.json`, each also with a name that specs use,
-    /// `NAME=memory:world.json`; or the name of one that the program has.
-    #[arg(long = "target", global = true, value_name = "TARGET", env = "DEPLOYKIT_TARGET", value_delimiter = ',')]
+    /// A target, may be given more than once.
+    #[arg(long = "target", global = true, value_name = "TARGET", env = "DEPLOYKIT_TARGET", hide_env = true)]
+    #[arg(value_delimiter = ',', help_heading = COMMON)]
     pub(crate) targets: Vec<String>,
     /// A file with the key under which secrets are compared; everybody who deploys the same services needs the same.
-    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = COMMON)]
     pub(crate) digest_key: Option<PathBuf>,
-    /// When to use colours.
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colours; by default on a terminal, unless `NO_COLOR` is set.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = COMMON)]
     pub(crate) color: Color,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
     Auto,
     Always,
     Never,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use deploykit_core::exec::{Outcome, Report, RunError};
+use deploykit_core::exec::{FailureKind, Outcome, Report, RunError};
 
 /// How the program ends. A code keeps its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Exit {
     Halted,
     /// A release waits for its gate to be opened.
     Paused,
-    /// The saved plan was made from what is not there any more; nothing was done.
+    /// The plan was made from what is not there any more; nothing was done.
     Stale,
     /// The command line makes no sense.
     Usage,
@@ -53,13 +53,14 @@ impl Exit {
             Outcome::Completed { .. } => Self::Done,
             Outcome::Paused { .. } => Self::Paused,
             Outcome::RolledBack { .. } => Self::RolledBack,
+            Outcome::Halted { cause } if matches!(cause.kind, FailureKind::Stale) => Self::Stale,
             Outcome::Halted { .. } => Self::Halted,
             Outcome::Cancelled { .. } => Self::Cancelled,
             // A service is blocked by one that ended otherwise, and that one tells more.
             _ => Self::Failed,
         };
         let ends = || report.services.values().filter(|service| !matches!(service.outcome, Outcome::Blocked { .. }));
-        let gravity = [Self::Cancelled, Self::Failed, Self::Halted, Self::RolledBack, Self::Paused];
+        let gravity = [Self::Cancelled, Self::Failed, Self::Halted, Self::RolledBack, Self::Stale, Self::Paused];
         gravity
             .into_iter()
             .find(|exit| ends().any(|service| of(&service.outcome) == *exit))
@@ -82,7 +83,7 @@ Exit codes:
     3  a rollout failed, and what ran before runs again
     4  a rollout failed and was stopped where it was
     5  a release waits for its gate: `promote` opens it
-    6  the saved plan is out of date; nothing was done
+    6  the plan is out of date; nothing was done
    64  the command line makes no sense
   130  stopped, or not begun, because somebody said so
   141  nobody reads the output any more

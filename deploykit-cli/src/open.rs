@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use deploykit_core::exec::Targets;
-use deploykit_core::memory::{Behaviour, MemoryBuilder, MemoryTarget};
+use deploykit_core::memory::{Behaviour, Faults, MemoryBuilder, MemoryTarget};
 use deploykit_core::{Deployer, TargetName, Timestamp, units};
 
 use crate::exit::Failure;
@@ -89,13 +89,14 @@ fn with_option(builder: MemoryBuilder, option: &str) -> Result<MemoryBuilder, Op
     Ok(match key {
         "start_time" => builder.start_time(time()?),
         "stop_time" => builder.stop_time(time()?),
+        "latency" => builder.faults(Faults::none().latency(time()?..time()?)),
         "never_ready" => builder.behaviour(Behaviour::new().of_reference(value).never_ready()),
         "exits" => {
-            let exits = Behaviour::new().of_reference(value).exits(Duration::from_millis(100), 1);
+            let exits = Behaviour::new().of_reference(value).exits(Duration::from_millis(10), 1);
             builder.behaviour(exits.says("cannot work like this"))
         }
         _ => {
-            let known = "start_time, stop_time, never_ready, exits";
+            let known = "start_time, stop_time, latency, never_ready, exits";
             return Err(OpenError::new(format!("there is no option `{key}`; there are: {known}")));
         }
     })

@@ -64,7 +64,7 @@ impl Session {
     pub(crate) fn executor(&self, carry: Option<&Carry>) -> Result<Executor, Failure> {
         if self.targets.names().next().is_none() {
             let kinds: Vec<_> = self.kinds.iter().map(|kind| format!("{kind}:..")).collect();
-            let hint = format!("give one with --target, such as {}", kinds.join(", "));
+            let hint = format!("give one with --target; there are: {}", kinds.join(", "));
             return Err(Failure::usage("there is no target").with_hint(hint));
         }
         let mut options = self.options.clone().with_holder(holder(&self.name));

@@ -3,7 +3,7 @@ use std::path::Path;
 use deploykit_core::plan::Plan;
 use deploykit_core::{Goal, ServiceName};
 
-use super::carry::{carry_out, confirm, run};
+use super::carry::{carry_out, carry_out_once, confirm, run};
 use super::plan::plan_specs;
 use crate::args::{Carry, DataFormat, Specs};
 use crate::console::{print, tell};
@@ -13,11 +13,10 @@ use crate::session::Session;
 /// Deploys what the specs say, or carries out a plan that was saved.
 pub(super) async fn apply(session: &Session, saved: Option<&Path>, wanted: &Specs, carry: &Carry) -> Verdict {
     let executor = session.executor(Some(carry))?;
-    let plan = match saved {
-        Some(path) => read(path)?,
-        None => plan_specs(session, &executor, wanted).await?,
-    };
-    carry_out(session, &executor, &plan, carry).await
+    match saved {
+        Some(path) => carry_out_once(session, &executor, &read(path)?, carry).await,
+        None => carry_out(session, &executor, async || plan_specs(session, &executor, wanted).await, carry).await,
+    }
 }
 
 fn read(path: &Path) -> Result<Plan, Failure> {

@@ -14,8 +14,7 @@ pub(super) async fn rollback(session: &Session, to: &[String], carry: &Carry) ->
     let (target, seen) = session.find_one(&executor, &service).await?;
     let goal = rollback_goal(&seen, revision).map_err(|reason| RunError::Rollback { service, reason })?;
     let executor = executor.on(&target)?;
-    let plan = executor.plan(vec![goal]).await?;
-    carry_out(session, &executor, &plan, carry).await
+    carry_out(session, &executor, async || Ok(executor.plan(vec![goal.clone()]).await?), carry).await
 }
 
 /// The service and the revision that are meant: with one service alone, its name need not be said.
@@ -51,6 +50,6 @@ async fn meant<'a>(
 /// Removes services with all that is kept for them.
 pub(super) async fn remove(session: &Session, services: &[ServiceName], carry: &Carry) -> Verdict {
     let executor = session.executor(Some(carry))?;
-    let plan = executor.plan(services.iter().cloned().map(Goal::Remove).collect()).await?;
-    carry_out(session, &executor, &plan, carry).await
+    let goals = || services.iter().cloned().map(Goal::Remove).collect();
+    carry_out(session, &executor, async || Ok(executor.plan(goals()).await?), carry).await
 }

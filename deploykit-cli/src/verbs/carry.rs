@@ -14,8 +14,32 @@ use crate::exit::{Exit, Failure, Verdict};
 use crate::progress::{End, Style, follow};
 use crate::session::Session;
 
+/// A plan that nobody was asked about is made again so many times at most.
+const TRIES: usize = 5;
+
+/// Makes a plan, shows it, asks whether to carry it out, and does.
+///
+/// If nobody is asked, a plan that is out of date by the time its turn comes, after a wait for another deployer, is made
+/// and shown again. What somebody has said yes to is carried out as it was, or not at all.
+pub(super) async fn carry_out(
+    session: &Session,
+    executor: &Executor,
+    make: impl AsyncFn() -> Result<Plan, Failure>,
+    carry: &Carry,
+) -> Verdict {
+    for _ in 1..TRIES {
+        let done = carry_out_once(session, executor, &make().await?, carry).await;
+        let stale = matches!(done, Ok(Exit::Stale) | Err(Failure { exit: Exit::Stale, .. }));
+        if !(stale && carry.yes) {
+            return done;
+        }
+        tell("the plan is made again");
+    }
+    carry_out_once(session, executor, &make().await?, carry).await
+}
+
 /// Shows a plan, asks whether to carry it out, and does.
-pub(super) async fn carry_out(session: &Session, executor: &Executor, plan: &Plan, carry: &Carry) -> Verdict {
+pub(super) async fn carry_out_once(session: &Session, executor: &Executor, plan: &Plan, carry: &Carry) -> Verdict {
     show(plan, carry)?;
     if carry.dry_run || !has_work(plan) {
         return Ok(Exit::Done);
@@ -63,7 +87,7 @@ pub(super) async fn run(session: &Session, executor: &Executor, plan: &Plan, car
         DataFormat::Json => drop(print(json!({ "report": json(&report)? }))),
         DataFormat::Text => {
             drop(print(summary(plan, &report)));
-            failures(&report).into_iter().for_each(tell);
+            failures(&session.name, &report).into_iter().for_each(tell);
         }
     }
     Ok(exit)
@@ -94,12 +118,15 @@ fn took(time: Duration) -> String {
 }
 
 /// What there is to say of services that did not get where they should.
-fn failures(report: &Report) -> Vec<String> {
+fn failures(program: &str, report: &Report) -> Vec<String> {
     let of = |(name, service): (&ServiceName, &ServiceReport)| {
         let outcome = &service.outcome;
         match outcome.cause() {
             Some(cause) => Some(format!("\n{name}: {}\n{}", outcome.ending(), cause.report())),
-            None if outcome.is_success() && !matches!(outcome, Outcome::Paused { .. }) => None,
+            None if matches!(outcome, Outcome::Paused { .. }) => {
+                Some(format!("\n{name}: {outcome}\nnext: `{program} promote {name}` opens it"))
+            }
+            None if outcome.is_success() => None,
             None => Some(format!("\n{name}: {outcome}")),
         }
     };
