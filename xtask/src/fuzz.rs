@@ -45,5 +45,9 @@ fn targets() -> Result<Vec<String>, String> {
 
 fn run(target: &str, seconds: u64) -> Result<(), String> {
     let limit = format!("-max_total_time={seconds}");
-    show(&mut command("rustup", ["run", "nightly", "cargo", "fuzz", "run", target, "--", &limit]))
+    // What is found goes to a folder of its own; the committed corpus is small and only read.
+    let found = root().join("target/fuzz-corpus").join(target);
+    std::fs::create_dir_all(&found).map_err(|error| format!("cannot create {}: {error}", found.display()))?;
+    let (found, seeds) = (found.display().to_string(), format!("fuzz/corpus/{target}"));
+    show(&mut command("rustup", ["run", "nightly", "cargo", "fuzz", "run", target, &found, &seeds, "--", &limit]))
 }
