@@ -15,6 +15,8 @@ const SEEDS: &str = "12000";
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Totals {
     programs: usize,
+    /// Something went wrong, be it that a program did not get as far as to count.
+    failed: bool,
     counts: [u64; 5],
     seconds: f64,
 }
@@ -41,6 +43,7 @@ pub(crate) fn run(quick: bool, totals: &mut Totals) -> Result<(), String> {
         line.clear();
     }
     let status = child.wait().map_err(failed)?;
+    totals.failed = !status.success();
     if status.success() { Ok(()) } else { Err(format!("`{words}` failed: {status}")) }
 }
 
@@ -66,8 +69,9 @@ impl Totals {
 /// In the form that one test program has.
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { programs, counts: [passed, failed, ignored, measured, filtered], seconds } = self;
-        let verdict = if *failed == 0 && *programs > 0 { "ok" } else { "FAILED" };
+        let Self { programs, failed: went_wrong, counts: [passed, failed, ignored, measured, filtered], seconds } =
+            self;
+        let verdict = if *went_wrong || *failed > 0 || *programs == 0 { "FAILED" } else { "ok" };
         writeln!(f, "all {programs} test programs together:")?;
         write!(f, "test result: {verdict}. {passed} passed; {failed} failed; {ignored} ignored; ")?;
         write!(f, "{measured} measured; {filtered} filtered out; finished in {seconds:.2}s")
@@ -94,5 +98,8 @@ mod tests {
     #[test]
     fn no_tests_are_no_success() {
         assert!(Totals::default().to_string().contains("FAILED"));
+        let mut totals = Totals { failed: true, ..Totals::default() };
+        totals.add("test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.50s\n");
+        assert!(totals.to_string().contains("FAILED"), "a program that was killed does not count");
     }
 }
