@@ -108,8 +108,8 @@ const MUTANTS: [Mutant; 16] = [
     Mutant {
         what: "what is shown lets things come true in another order than they do",
         file: "draft.rs",
-        from: "(phase, member.since) = (Phase::Ready, self.now);",
-        to: "(phase, member.since) = (Phase::Ready, self.now.after(std::time::Duration::from_secs(1)));",
+        from: "if std::mem::take(&mut self.draining) && self.drain_all() {",
+        to: "if std::mem::take(&mut self.draining) && self.drain_all() && self.split_since > self.now {",
     },
 ];
 
