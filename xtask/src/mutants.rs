@@ -166,7 +166,7 @@ fn tests_pass(copy: &Path) -> Result<bool, String> {
     let cargo = |arguments: &[&str]| {
         let mut command = Command::new("cargo");
         command.args(arguments).args(["--package", "deploykit-core", "--all-features"]);
-        command.args(["--lib", "--test", "planner_properties", "--test", "simulation"]);
+        command.args(["--lib", "--test", "planner_properties", "--test", "memory", "--test", "simulation"]);
         command.current_dir(copy).env("CARGO_TARGET_DIR", "target").env("INSTA_UPDATE", "no");
         command.env("RUSTFLAGS", "--cap-lints warn");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
